@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who calls: an address space, its rights and limits, and a way to look up and hand out descriptors. A frontend makes
+ * one for each process that it serves; a call names it, so that a context can be used from several processes.
+ */
+#ifndef UIOMMUFD_CORE_CLIENT_H
+#define UIOMMUFD_CORE_CLIENT_H
+
+#include "base/mm.h"
+#include "core/file.h"
+
+struct client_ops {
+	/* The file behind the caller's descriptor, with a reference: 0, -EBADF if closed, -ENOENT if open but not ours. */
+	int (*fd_file)(struct client *client, int fd, struct file **ret_file);
+	/* A native duplicate (O_CLOEXEC, ours to close) of the caller's descriptor, or -EBADF. */
+	int (*fd_native)(struct client *client, int fd);
+	/*
+	 * Gives the caller a descriptor (O_RDWR | O_CLOEXEC) of a file, taking over the reference: its number, or -EMFILE,
+	 * -ENFILE, -ENOMEM, and then the reference stays the caller's.
+	 */
+	int (*fd_install)(struct client *client, struct file *file);
+	/* Takes it back: for a reply that could not be written. */
+	void (*fd_close)(struct client *client, int fd);
+};
+
+struct client {
+	const struct client_ops *ops;
+	struct mm *mm;
+};
+
+static inline int client_read(struct client *client, void *dst, uint64_t src, size_t len)
+{
+	return mm_read(client->mm, dst, src, len);
+}
+
+static inline int client_write(struct client *client, uint64_t dst, const void *src, size_t len)
+{
+	return mm_write(client->mm, dst, src, len);
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a descriptor stands for: the open /dev/iommu, a fault queue, an in-process access, a VFIO device.
+ *
+ * The core makes files and a frontend hands them out as descriptors: it holds one reference for as long as any process
+ * has a descriptor of it open, and drops it on the last close. Files never know their descriptor numbers.
+ */
+#ifndef UIOMMUFD_CORE_FILE_H
+#define UIOMMUFD_CORE_FILE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct client;
+struct file;
+
+/* What mmap of a file gives: the frontend maps fd at offset, and holds `hold` while the mapping stands. */
+struct file_mapping {
+	uint64_t offset, length; /* in: as the program asked; length is rounded up to pages */
+	int prot, flags;	 /* in: PROT_*, MAP_* */
+	int fd;			 /* out: a native descriptor, owned by the file */
+	uint64_t fd_offset;	 /* out */
+};
+
+/* An empty slot means what Linux answers for a file without the operation: given at each. */
+struct file_ops {
+	const char *link; /* text of the /proc/self/fd link: "/dev/iommu", "anon_inode:[iommufd-pgfault]" */
+	/* 0 or positive, or -errno. Empty: -ENOTTY. */
+	long (*ioctl)(struct file *file, struct client *client, unsigned int cmd, uint64_t arg);
+	/* Bytes, or -errno; pos is -1 for read()/write(), the offset for pread()/pwrite(). Empty: -EINVAL. */
+	ssize_t (*read)(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
+	ssize_t (*write)(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
+	/* EPOLL* bits that hold now; may be called with the context locked. Empty: always readable and writable. */
+	unsigned int (*poll)(struct file *file);
+	/* 0 or -errno. Empty: -ENODEV. */
+	int (*mmap)(struct file *file, struct client *client, struct file_mapping *mapping);
+	/* The last reference is gone: frees the file. No lock is held. */
+	void (*release)(struct file *file);
+};
+
+/* A frontend's part of a file. */
+struct file_front {
+	/* What poll answers may have changed. Called with the context's lock held: takes only RANK_ENDPOINT. */
+	void (*changed)(struct file_front *front);
+};
+
+struct file {
+	const struct file_ops *ops;
+	atomic_uint refs;
+	struct file_front *_Atomic front; /* set by the frontend that serves it, or NULL */
+};
+
+void file_init(struct file *file, const struct file_ops *ops); /* with one reference */
+struct file *file_get(struct file *file);
+void file_put(struct file *file);
+void file_changed(struct file *file);
+
+long file_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg);
+ssize_t file_read(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
+ssize_t file_write(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
+unsigned int file_poll(struct file *file);
+int file_mmap(struct file *file, struct client *client, struct file_mapping *mapping);
+
+#endif
