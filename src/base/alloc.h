@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of our own. Each of these is an injection point; all return NULL on failure and are given back with free(). */
+/* Memory of our own. Each of these is an injection point; all return NULL on failure and are given
+ * back with free(). */
 #ifndef UIOMMUFD_BASE_ALLOC_H
 #define UIOMMUFD_BASE_ALLOC_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Injection points: places that can be made to fail on purpose. Every acquisition of a resource asks here first, so that
- * a sweep can make each of them fail in turn, and the kernel's `fail-nth` files are served from the same counter.
+ * Injection points: places that can be made to fail on purpose. Every acquisition of a resource
+ * asks here first, so that a sweep can make each of them fail in turn, and the kernel's `fail-nth`
+ * files are served from the same counter.
  */
 #ifndef UIOMMUFD_BASE_INJECT_H
 #define UIOMMUFD_BASE_INJECT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mutexes with ranks: a thread takes locks in rising rank only. Builds with assertions check it; the others pay a plain
- * pthread mutex.
+ * Mutexes with ranks: a thread takes locks in rising rank only. Builds with assertions check it;
+ * the others pay a plain pthread mutex.
  */
 #ifndef UIOMMUFD_BASE_LOCK_H
 #define UIOMMUFD_BASE_LOCK_H

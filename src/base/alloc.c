@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Allocation with a place to fail. */
+#include "base/alloc.h"
+#include "base/inject.h"
+
+#include <stdlib.h>
+
+void *mem_alloc(size_t size)
+{
+	return inject_fail() ? NULL : malloc(size);
+}
+
+void *mem_zalloc(size_t size)
+{
+	return inject_fail() ? NULL : calloc(1, size);
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+	return inject_fail() ? NULL : calloc(n, size);
+}
+
+void *mem_realloc(void *old, size_t size)
+{
+	return inject_fail() ? NULL : realloc(old, size);
+}

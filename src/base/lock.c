@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rank checks need no more than what the calling thread holds, by rank: a thread holds at most one
+ * lock of a rank. They come before the lock is asked for, so that a wrong order is found on the
+ * first run that has it and not on the one in a million that deadlocks.
+ */
+#include "base/lock.h"
+#include "base/tls.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifndef NDEBUG
+
+static TLS const struct lock *held[RANK_LOG + 1];
+
+static const char *rank_name(enum lock_rank rank)
+{
+	static const char *const names[] = {
+		[RANK_ENDPOINTS] = "ENDPOINTS",
+		[RANK_CONTEXTS] = "CONTEXTS",
+		[RANK_CONTEXT] = "CONTEXT",
+		[RANK_MACHINE] = "MACHINE",
+		[RANK_IOMMU] = "IOMMU",
+		[RANK_ENDPOINT] = "ENDPOINT",
+		[RANK_MM] = "MM",
+		[RANK_FILES] = "FILES",
+		[RANK_LOG] = "LOG",
+	};
+
+	return names[rank];
+}
+
+static void rank_take(const struct lock *lock)
+{
+	for (int rank = lock->rank; rank <= RANK_LOG; rank++) {
+		if (!held[rank])
+			continue;
+		fprintf(stderr, "uiommufd: lock of rank %s wanted while one of rank %s is held%s\n",
+			rank_name(lock->rank), rank_name(rank),
+			held[rank] == lock ? " (the same one)" : "");
+		abort();
+	}
+	held[lock->rank] = lock;
+}
+
+static void rank_release(const struct lock *lock)
+{
+	lock_assert_held(lock);
+	held[lock->rank] = NULL;
+}
+
+/* While a thread waits on a condition it holds nothing of this rank, and must hold nothing above
+ * it. */
+static void rank_wait(const struct lock *lock)
+{
+	rank_release(lock);
+	rank_take(lock);
+}
+
+void lock_assert_held(const struct lock *lock)
+{
+	if (held[lock->rank] == lock)
+		return;
+	fprintf(stderr, "uiommufd: lock of rank %s should be held and is not%s\n",
+		rank_name(lock->rank), held[lock->rank] ? " (another one of its rank is)" : "");
+	abort();
+}
+
+#else
+
+static void rank_take(const struct lock *lock)
+{
+}
+
+static void rank_release(const struct lock *lock)
+{
+}
+
+static void rank_wait(const struct lock *lock)
+{
+}
+
+void lock_assert_held(const struct lock *lock)
+{
+}
+
+#endif
+
+void lock_init(struct lock *lock, enum lock_rank rank)
+{
+	assert(rank >= RANK_ENDPOINTS && rank <= RANK_LOG);
+	pthread_mutex_init(&lock->mutex, NULL); /* can't fail without attributes */
+	lock->rank = rank;
+}
+
+void lock_done(struct lock *lock)
+{
+	pthread_mutex_destroy(&lock->mutex);
+}
+
+void lock_take(struct lock *lock)
+{
+	rank_take(lock);
+	pthread_mutex_lock(&lock->mutex);
+}
+
+void lock_release(struct lock *lock)
+{
+	rank_release(lock);
+	pthread_mutex_unlock(&lock->mutex);
+}
+
+void lock_wait(struct lock *lock, pthread_cond_t *cond)
+{
+	rank_wait(lock);
+	pthread_cond_wait(cond, &lock->mutex);
+}
