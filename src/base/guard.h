@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies that survive a bad address. The copy runs at one known instruction; a handler for SIGSEGV
- * and SIGBUS mends a fault that happens there and the copy returns -EFAULT. Threads that block
- * these signals get process_vm_readv/writev of this process instead.
+ * Copies that survive a bad address. The copy runs in one known function; a handler for SIGSEGV and
+ * SIGBUS mends a fault that happens there and the copy returns -EFAULT. Whatever else these signals
+ * bring goes to the action that the program has for them, with all that sigaction(2) promises for
+ * it.
+ *
+ * A fault in a thread that blocks these signals would kill the process, so there the copy is left
+ * to the kernel (process_vm_readv of this process, about 500 ns instead of 2-4). A thread is asked
+ * for its mask by a system call once, and then believed to leave these signals open, until
+ * guard_thread_blocks() says otherwise: a frontend that interposes sigmask calls tells. Without
+ * such a frontend, a thread that blocks SIGSEGV or SIGBUS after its first guarded copy has to call
+ * guard_thread_blocks() by itself, or bad addresses kill it; so does a signal handler whose sa_mask
+ * has them. Handlers of SIGSEGV and SIGBUS that are called from here are known to block their own
+ * signal.
+ *
+ * Everything here can be called by any thread at any time and takes no lock that outlives the call;
+ * guard_copy(), guard_handle(), guard_chain() and guard_thread_blocks() can be called in signal
+ * handlers and leave errno alone.
  */
 #ifndef UIOMMUFD_BASE_GUARD_H
 #define UIOMMUFD_BASE_GUARD_H
@@ -11,21 +25,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+typedef int (*guard_sigaction_fn)(int, const struct sigaction *, struct sigaction *);
+
 /*
- * Installs the handlers, chaining to those that stand. Idempotent. A frontend that interposes
- * sigaction calls guard_init() itself and hands it the real sigaction.
+ * Installs the handlers, chaining to those that stand; the first call decides, further ones change
+ * nothing. A frontend that interposes sigaction calls it first, with the real one; NULL is libc's.
+ * 0, or -errno of sigaction.
+ *
+ * A program without such a frontend that installs a handler for SIGSEGV or SIGBUS afterwards
+ * replaces ours, and has to call guard_handle() in it.
  */
-int guard_init(int (*real_sigaction)(int, const struct sigaction *, struct sigaction *));
-/* The handler's work: true if the fault was ours and is mended. For frontends that own the
- * handlers. */
+int guard_init(guard_sigaction_fn real_sigaction);
+
+/* The handler's work: true if the fault was ours and is mended: return from the handler. */
 bool guard_handle(int sig, siginfo_t *info, void *ucontext);
-/* What the program had installed for `sig` before us: a frontend emulates sigaction() on it. */
-struct sigaction *guard_next_action(int sig);
-/* Tells that this thread now blocks SIGSEGV or SIGBUS (or no longer does). Unknown threads are
- * looked at once a call. */
+/* What follows for a signal that isn't ours: does what the program's action for it says. For
+ * frontends with a handler. */
+void guard_chain(int sig, siginfo_t *info, void *ucontext);
+/*
+ * What sigaction(2) would do to the program's action for SIGSEGV or SIGBUS (which ours hides): for
+ * frontends that interpose it. 0, or -EINVAL for another signal; -errno of guard_init().
+ */
+int guard_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old);
+
+/* Tells that this thread now blocks SIGSEGV or SIGBUS, or no longer does. */
 void guard_thread_blocks(bool blocks);
 
-/* Both sides may be bad; 0 or -EFAULT. */
+/*
+ * Copies; both sides may be bad, and may not overlap. 0, or -EFAULT when part may have been copied.
+ * Lengths of 1, 2, 4 and 8 are one load and one store, as a device's accesses are. guard_init()
+ * must have succeeded.
+ */
 int guard_copy(void *dst, const void *src, size_t len);
 
 #endif

@@ -24,10 +24,11 @@
 #define POOL_SANITIZED 0
 #endif
 
-#define CHUNK_FIRST	4096
-#define CHUNK_MOST	(64 * 1024)
-#define MALLOC_OVERHEAD 16 /* so that a chunk with malloc's own header is a whole number of pages  \
-			    */
+#define CHUNK_FIRST 4096
+#define CHUNK_MOST  (64 * 1024)
+#define MALLOC_OVERHEAD                                                                            \
+	16 /* so that a chunk with malloc's own header is a whole number of pages                  \
+	    */
 
 struct chunk {
 	struct chunk *next;

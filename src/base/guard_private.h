@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two halves of the guard share. */
+#ifndef UIOMMUFD_BASE_GUARD_PRIVATE_H
+#define UIOMMUFD_BASE_GUARD_PRIVATE_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Signal sets are the kernel's here, one word: libc's are longer than what the kernel writes into a
+ * ucontext. */
+#define GUARD_SIGNAL(sig) ((uint64_t)1 << ((sig)-1))
+#define GUARD_SIGNALS	  (GUARD_SIGNAL(SIGSEGV) | GUARD_SIGNAL(SIGBUS))
+
+/* The copying function, [guard_bytes, guard_bytes_end), and where a fault in it continues. */
+int guard_bytes(void *dst, const void *src, size_t len) __attribute__((visibility("hidden")));
+extern const char guard_bytes_fault[] __attribute__((visibility("hidden")));
+extern const char guard_bytes_end[] __attribute__((visibility("hidden")));
+
+/* What is believed of this thread's mask is forgotten while a program's handler runs, and then
+ * believed again. */
+int guard_thread_forget(void);
+void guard_thread_restore(int state);
+
+#endif

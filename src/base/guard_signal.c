@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handler for SIGSEGV and SIGBUS, and the program's own actions, which it stands in front of.
+ *
+ * Those are kept here, so the kernel's work for them is done here: masks, SA_RESETHAND, SA_NODEFER,
+ * default and ignored actions. One thing differs: a handler without SA_ONSTACK runs on the
+ * alternate stack too, where the thread has one.
+ */
+#include "base/guard.h"
+#include "base/guard_private.h"
+#include "base/sys.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <ucontext.h>
+
+/*
+ * State of the process, as signal actions are. The lock is held for a few instructions with all
+ * signals blocked: it is taken in handlers.
+ */
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+static guard_sigaction_fn real_action; /* set once the handlers stand */
+static struct sigaction next[2];       /* the program's, for SIGSEGV and SIGBUS */
+
+static struct sigaction *next_of(int sig)
+{
+	return &next[sig == SIGBUS];
+}
+
+static uint64_t actions_take(void)
+{
+	uint64_t all = UINT64_MAX, mask = 0;
+
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, &all, &mask, sizeof(mask));
+	while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire))
+		sys_raw(SYS_sched_yield);
+	return mask;
+}
+
+static void actions_release(uint64_t mask)
+{
+	atomic_flag_clear_explicit(&busy, memory_order_release);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+/* A fork in between must not leave the child a lock that nobody releases. */
+static uint64_t mask_at_fork;
+
+static void before_fork(void)
+{
+	uint64_t mask = actions_take();
+
+	mask_at_fork = mask;
+}
+
+static void after_fork(void)
+{
+	actions_release(mask_at_fork);
+}
+
+bool guard_handle(int sig, siginfo_t *info, void *ucontext)
+{
+#if defined(__x86_64__)
+	ucontext_t *context = ucontext;
+	uintptr_t ip = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+
+	/* A signal that somebody sent, code 0 or less, says nothing of the instruction that it came
+	 * at. */
+	if (info->si_code <= 0 || ip < (uintptr_t)guard_bytes || ip >= (uintptr_t)guard_bytes_end)
+		return false;
+	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)guard_bytes_fault;
+	return true;
+#else
+	return false;
+#endif
+}
+
+/*
+ * The default action, with this very signal, at the place that it came from: it is sent again, held
+ * back until our handler returns, and then kills there, as a debugger and a core file want to see
+ * it.
+ */
+static void die_of(int sig, siginfo_t *info)
+{
+	struct sigaction by_default = {.sa_handler = SIG_DFL};
+	uint64_t mask = GUARD_SIGNAL(sig);
+
+	real_action(sig, &by_default, NULL);
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof(mask));
+	sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid), sys_raw(SYS_gettid), sig, info);
+}
+
+/* The program's action for this delivery; one for a single use is used up. */
+static struct sigaction next_take(int sig)
+{
+	uint64_t mask = actions_take();
+	struct sigaction *action = next_of(sig), taken = *action;
+
+	if ((taken.sa_flags & (int)SA_RESETHAND) && taken.sa_handler != SIG_IGN)
+		action->sa_handler = SIG_DFL;
+	actions_release(mask);
+	return taken;
+}
+
+static void run(const struct sigaction *action, int sig, siginfo_t *info, void *ucontext)
+{
+	const ucontext_t *context = ucontext;
+	int state = guard_thread_forget();
+	uint64_t mask, more;
+
+	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
+	memcpy(&more, &action->sa_mask, sizeof(more));
+	mask |= more;
+	if (!(action->sa_flags & SA_NODEFER))
+		mask |= GUARD_SIGNAL(sig);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+	if (action->sa_flags & SA_SIGINFO)
+		action->sa_sigaction(sig, info, ucontext);
+	else
+		action->sa_handler(sig);
+	guard_thread_restore(state);
+}
+
+void guard_chain(int sig, siginfo_t *info, void *ucontext)
+{
+	struct sigaction action = next_take(sig);
+	bool sent = info->si_code <= 0;
+
+	if (action.sa_handler == SIG_IGN && sent)
+		return;
+	if (action.sa_handler == SIG_IGN || action.sa_handler == SIG_DFL)
+		die_of(sig, info);
+	else
+		run(&action, sig, info, ucontext);
+}
+
+static void handler(int sig, siginfo_t *info, void *ucontext)
+{
+	if (!guard_handle(sig, info, ucontext))
+		guard_chain(sig, info, ucontext);
+}
+
+/*
+ * SA_NODEFER and no mask: a guarded copy may fault within a handler that guard_chain() runs, or
+ * within a frontend's own work on a fault. SA_ONSTACK: the program's handlers may be for stacks
+ * that have run out.
+ */
+static int install(int sig, guard_sigaction_fn real, int program_flags, struct sigaction *ret_old)
+{
+	struct sigaction ours = {
+		.sa_sigaction = handler,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (program_flags & SA_RESTART),
+	};
+
+	return real(sig, &ours, ret_old) ? -errno : 0;
+}
+
+static int install_both(guard_sigaction_fn real)
+{
+	struct sigaction segv, bus;
+	int ret = install(SIGSEGV, real, 0, &segv);
+
+	if (ret < 0)
+		return ret;
+	ret = install(SIGBUS, real, 0, &bus);
+	if (ret < 0) {
+		real(SIGSEGV, &segv, NULL);
+		return ret;
+	}
+	*next_of(SIGSEGV) = segv;
+	*next_of(SIGBUS) = bus;
+	real_action = real;
+	return 0;
+}
+
+int guard_init(guard_sigaction_fn real_sigaction)
+{
+	uint64_t mask = actions_take();
+	bool first = !real_action;
+	int ret = 0;
+
+	if (first)
+		ret = install_both(real_sigaction ? real_sigaction : sigaction);
+	actions_release(mask);
+	if (first && ret == 0)
+		pthread_atfork(before_fork, after_fork, after_fork);
+	return ret;
+}
+
+int guard_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_old)
+{
+	struct sigaction wanted, old;
+	uint64_t mask;
+	int ret;
+
+	if (sig != SIGSEGV && sig != SIGBUS)
+		return -EINVAL;
+	ret = guard_init(NULL);
+	if (ret < 0)
+		return ret;
+	if (act)
+		wanted = *act;
+	mask = actions_take();
+	old = *next_of(sig);
+	if (act)
+		ret = install(sig, real_action, wanted.sa_flags, NULL);
+	if (act && ret == 0)
+		*next_of(sig) = wanted;
+	actions_release(mask);
+	if (ret == 0 && ret_old)
+		*ret_old = old;
+	return ret;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls as the kernel gives them: the result or -errno, errno itself untouched, and no way
+ * through libc, where a frontend (or a sanitizer) may have put itself in between. For the few calls
+ * that need one of that.
+ */
+#ifndef UIOMMUFD_BASE_SYS_H
+#define UIOMMUFD_BASE_SYS_H
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+
+static inline long sys_raw6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#else
+
+static inline long sys_raw6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	int saved = errno;
+	long ret = syscall(nr, a, b, c, d, e, f);
+
+	if (ret < 0)
+		ret = -errno;
+	errno = saved;
+	return ret;
+}
+
+#endif
+
+/* Up to six arguments, each cast: sys_raw(SYS_close, fd). */
+#define sys_raw(...) SYS_RAW_PAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define SYS_RAW_PAD(nr, a, b, c, d, e, f, ...)                                                     \
+	sys_raw6(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+#endif
