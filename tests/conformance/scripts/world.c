@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The buffers, the slots and the results. */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "world.h"
+
+/*
+ * Even pages are touched first, then odd ones, so that neighbours in a buffer are not neighbours in
+ * physical memory: a kernel merges those into larger page-table entries, and that would show in
+ * dirty bitmaps.
+ */
+static void fill(uint64_t base, size_t length, uint64_t salt)
+{
+	for (size_t parity = 0; parity < 2; parity++)
+		for (size_t i = 0; i < length; i += 8)
+			if ((i >> 12 & 1) == parity)
+				*(uint64_t *)(base + i) = (i + salt) * 0x9e3779b97f4a7c15u;
+}
+
+static void map_buffer(uint64_t base, size_t length, int flags, int fd)
+{
+	void *at = mmap((void *)base, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE,
+			fd, 0);
+
+	if (at != (void *)base)
+		err(2, "buffer at %#lx", (unsigned long)base);
+	madvise(at, length, MADV_NOHUGEPAGE);
+}
+
+void world_init(struct world *world)
+{
+	*world = (struct world){};
+	world->memfd = memfd_create("F", MFD_CLOEXEC);
+	if (world->memfd < 0 || ftruncate(world->memfd, F_SIZE))
+		err(2, "memfd");
+	map_buffer(A_BASE, A_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	map_buffer(F_BASE, F_SIZE, MAP_SHARED, world->memfd);
+	fill(A_BASE, A_SIZE, 1);
+	fill(F_BASE, F_SIZE, 2);
+	world->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (world->iommu < 0)
+		err(2, "/dev/iommu");
+}
+
+void say(struct world *world, const char *format, ...)
+{
+	size_t room = sizeof(world->result) - world->length;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(world->result + world->length, room, format, ap);
+	va_end(ap);
+	world->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+void say_errno(struct world *world)
+{
+	const char *name = strerrorname_np(errno);
+
+	say(world, "%s", name ? name : "E?");
+}
+
+bool call(struct world *world, unsigned long command, void *argument)
+{
+	int ret = ioctl(world->iommu, command, argument);
+
+	if (ret < 0)
+		say_errno(world);
+	else
+		say(world, "%d", ret);
+	return ret >= 0;
+}
+
+bool slot_fd(struct world *world, const struct slots *slots, const struct args *args, int *ret_fd)
+{
+	uint64_t slot = arg(args, "slot");
+
+	if (slot >= slots->n) {
+		say(world, "skip");
+		return false;
+	}
+	*ret_fd = slots->fd[slot];
+	return true;
+}
+
+bool slot_room(struct world *world, const struct slots *slots)
+{
+	if (slots->n < SLOTS)
+		return true;
+	say(world, "skip");
+	return false;
+}
+
+void slot_add(struct slots *slots, int fd)
+{
+	slots->fd[slots->n++] = fd;
+}
+
+void slot_close(struct world *world, struct slots *slots, const struct args *args)
+{
+	int fd;
+
+	if (!slot_fd(world, slots, args, &fd) || fd < 0)
+		return;
+	say(world, "%d", close(fd));
+	slots->fd[arg(args, "slot")] = -1;
+}
+
+/* FNV-1a, 64 bits. */
+uint64_t hash(const void *data, size_t length)
+{
+	const unsigned char *byte = data;
+	uint64_t h = 1469598103934665603u;
+
+	while (length--)
+		h = (h ^ *byte++) * 1099511628211u;
+	return h;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a script acts on: one open /dev/iommu, two buffers at fixed addresses, and the descriptors
+ * that the operations were given. Descriptors never appear in a script as numbers: each kind has
+ * slots, numbered in order of creation.
+ *
+ * A process has one world (the buffers stand at fixed addresses) and runs one script.
+ */
+#ifndef REPLAY_WORLD_H
+#define REPLAY_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "args.h"
+
+#define A_BASE UINT64_C(0x100000000000) /* private anonymous memory */
+#define A_SIZE (UINT64_C(16) << 20)
+#define F_BASE UINT64_C(0x110000000000) /* a memfd, shared, which map_file uses too */
+#define F_SIZE (UINT64_C(8) << 20)
+#define SLOTS  16
+
+struct slots {
+	int fd[SLOTS]; /* -1 once closed */
+	unsigned int n;
+};
+
+struct world {
+	int iommu, memfd;
+	struct slots faults, vevents, accesses;
+	char result[TEXT_MAX]; /* of the operation that runs */
+	size_t length;
+};
+
+/* Exits with 2 and a message if there is no /dev/iommu or no room for the buffers. */
+void world_init(struct world *world);
+
+/* Adds to the result. */
+__attribute__((format(printf, 2, 3))) void say(struct world *world, const char *format, ...);
+void say_errno(struct world *world);
+
+/* One ioctl on /dev/iommu: says its return value or the errno's name; true on success. */
+bool call(struct world *world, unsigned long command, void *argument);
+
+/* The descriptor of the slot that `slot=` names; false (and `skip` said) if no such slot was ever
+ * made. */
+bool slot_fd(struct world *world, const struct slots *slots, const struct args *args, int *ret_fd);
+/* True if there is room for one more, else says `skip`. */
+bool slot_room(struct world *world, const struct slots *slots);
+void slot_add(struct slots *slots, int fd);
+/* Closes the slot's descriptor, says what close returned; says nothing if it was closed already. */
+void slot_close(struct world *world, struct slots *slots, const struct args *args);
+
+uint64_t hash(const void *data, size_t length);
+
+#endif
