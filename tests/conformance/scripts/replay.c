@@ -11,21 +11,23 @@
 #include <sys/stat.h>
 
 #include "expect.h"
+#include "gen.h"
 #include "run.h"
 #include "shrink.h"
 
 struct options {
-	enum { REPLAY, RECORD, SHRINK } mode;
+	enum { REPLAY, RECORD, SHRINK, FUZZ } mode;
 	unsigned int run_flags;
 	unsigned int shown;	    /* differences of a script that are printed */
 	unsigned int part, n_parts; /* only every n-th file, from 1 */
-	const char *expected, *reference;
+	const char *expected, *reference, *topic;
 };
 
 static const char usage[] =
 	"usage: replay [--part I/N] [--differences N] [--expected-failures FILE] FILE|FOLDER...\n"
 	"       replay --record [--rebind] FILE\n"
-	"       replay --shrink [--reference COMMAND] FILE\n";
+	"       replay --shrink [--reference COMMAND] FILE\n"
+	"       replay --fuzz [--topic TOPIC] SEED COUNT\n";
 
 /* Prints the differences; true if there are none. */
 static bool compare(const struct script *recorded, const struct script *got, unsigned int shown)
@@ -189,7 +191,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"record", no_argument, NULL, 'r'},
 		{"rebind", no_argument, NULL, 'b'},
 		{"shrink", no_argument, NULL, 's'},
+		{"fuzz", no_argument, NULL, 'f'},
 		{"reference", required_argument, NULL, 'R'},
+		{"topic", required_argument, NULL, 't'},
 		{"differences", required_argument, NULL, 'd'},
 		{"part", required_argument, NULL, 'p'},
 		{"expected-failures", required_argument, NULL, 'e'},
@@ -204,8 +208,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->run_flags |= RUN_REBIND;
 		else if (c == 's')
 			o->mode = SHRINK;
+		else if (c == 'f')
+			o->mode = FUZZ;
 		else if (c == 'R')
 			o->reference = optarg;
+		else if (c == 't')
+			o->topic = optarg;
 		else if (c == 'd')
 			o->shown = strtoul(optarg, NULL, 0);
 		else if (c == 'e')
@@ -217,7 +225,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.shown = 5, .part = 1, .n_parts = 1};
+	struct options o = {.shown = 5, .part = 1, .n_parts = 1, .topic = "mix"};
 	int n;
 
 	parse_options(argc, argv, &o);
@@ -225,6 +233,8 @@ int main(int argc, char **argv)
 	argv += optind;
 	if (!o.part || o.part > o.n_parts)
 		errx(2, "--part I/N: I counts from 1 to N");
+	if (o.mode == FUZZ && n == 2)
+		return gen_script(o.topic, strtoull(argv[0], NULL, 0), atoi(argv[1]));
 	if (o.mode == REPLAY && n >= 1)
 		return replay_all(argv, &o);
 	if ((o.mode == RECORD || o.mode == SHRINK) && n == 1)
