@@ -58,7 +58,10 @@ static void make_replace(struct gen *g)
 
 static void make_close(struct gen *g)
 {
-	put(g, "access_close slot=%u", pick_slot(g, &g->world.accesses));
+	if (g->world.accesses.n < 3)
+		make_create(g);
+	else
+		put(g, "access_close slot=%u", pick_slot(g, &g->world.accesses));
 }
 
 /* A table to be read by columns. */

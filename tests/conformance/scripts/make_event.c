@@ -28,7 +28,11 @@ static void make_fault_write(struct gen *g)
 	const struct picture *p = &g->picture;
 	unsigned int slot = pick_slot(g, &g->world.faults), cookie = 1 + rnd(g, 5);
 
-	if (p->n_cookies && chance(g, 75)) {
+	if (!p->n_cookies && chance(g, 70)) {
+		make_fault_read(g);
+		return;
+	}
+	if (p->n_cookies && chance(g, 80)) {
 		unsigned int i = rnd(g, p->n_cookies);
 
 		slot = p->cookies[i].slot;
@@ -43,7 +47,7 @@ static void make_fault_write(struct gen *g)
 
 static void make_fault_look(struct gen *g)
 {
-	put(g, "%s slot=%u", chance(g, 85) ? "fault_poll" : "fault_close",
+	put(g, "%s slot=%u", g->world.faults.n < 2 || chance(g, 92) ? "fault_poll" : "fault_close",
 	    pick_slot(g, &g->world.faults));
 }
 
@@ -75,7 +79,7 @@ static void make_veventq(struct gen *g)
 
 static void make_vevent(struct gen *g)
 {
-	put(g, "trigger_vevent dev=%u", pick(g, K_DEV));
+	put(g, "trigger_vevent dev=%u", pick(g, chance(g, 90) ? K_VDEV_DEV : K_DEV));
 }
 
 static void make_vevent_read(struct gen *g)
@@ -86,7 +90,8 @@ static void make_vevent_read(struct gen *g)
 
 static void make_vevent_look(struct gen *g)
 {
-	put(g, "%s slot=%u", chance(g, 90) ? "vevent_poll" : "vevent_close",
+	put(g, "%s slot=%u",
+	    g->world.vevents.n < 2 || chance(g, 92) ? "vevent_poll" : "vevent_close",
 	    pick_slot(g, &g->world.vevents));
 }
 
@@ -127,10 +132,12 @@ static void make_invalidate(struct gen *g)
 
 static void make_check_iotlb(struct gen *g)
 {
-	put(g, "check_iotlb hwpt=%u i=%lu val=0x%lx", pick(g, K_NESTED), rnd(g, 5),
-	    chance(g, 50)   ? 0x1000 + rnd(g, 8)
-	    : chance(g, 60) ? 0
-			    : (unsigned long)IOMMU_TEST_IOTLB_DEFAULT);
+	uint32_t table = pick(g, K_NESTED);
+	uint32_t value = table < OWNED_MAX ? g->picture.iotlb_of[table] : 0;
+
+	if (chance(g, 45))
+		value = chance(g, 80) ? 0 : IOMMU_TEST_IOTLB_DEFAULT;
+	put(g, "check_iotlb hwpt=%u i=%lu val=0x%x", table, rnd(g, chance(g, 90) ? 4 : 5), value);
 }
 
 static void make_check_cache(struct gen *g)
@@ -148,7 +155,7 @@ const struct maker event_makers[] = {
 	{make_fault_read,   K_FAULT_SLOT,      {  2,  0,  2,  2,  0,  0,  0,  0, 16}},
 	{make_fault_write,  K_FAULT_SLOT,      {  2,  0,  2,  2,  0,  0,  0,  0, 14}},
 	{make_fault_look,   K_FAULT_SLOT,      {  1,  0,  1,  1,  0,  0,  0,  0,  5}},
-	{make_viommu,       K_PARENT,          {  1,  0,  1,  4,  0,  0,  0,  0,  1}},
+	{make_viommu,       K_PARENT,          {  1,  0,  1,  2,  0,  0,  0,  0,  1}},
 	{make_vdevice,      K_VIOMMU,          {  1,  0,  1,  5,  0,  0,  0,  0,  1}},
 	{make_veventq,      K_VIOMMU,          {  1,  0,  0,  4,  0,  0,  0,  0,  0}},
 	{make_vevent,       K_VEVENT_SLOT,     {  2,  0,  0, 12,  0,  0,  0,  0,  0}},

@@ -57,10 +57,15 @@ static void make_nested(struct gen *g)
 
 static void make_replace(struct gen *g)
 {
-	static const enum kind kinds[] = {K_IOAS,	K_HWPT,	 K_HWPT,       K_NESTED, K_NESTED,
-					  K_FAULT_HWPT, K_DIRTY, K_FAULT_HWPT, K_PASID};
+	static const enum kind kinds[] = {K_IOAS,  K_HWPT,	 K_HWPT,       K_NESTED, K_NESTED,
+					  K_DIRTY, K_FAULT_HWPT, K_FAULT_HWPT, K_PASID};
+	enum kind kind = kinds[rnd(g, 9)];
 
-	put(g, "mock_replace stdev=%u pt=%u", pick(g, K_STDEV), pick(g, kinds[rnd(g, 9)]));
+	if (g->topic == T_VIOMMU && chance(g, 60))
+		kind = K_VNESTED;
+	if (g->topic == T_FAULT && chance(g, 50))
+		kind = K_FAULT_HWPT;
+	put(g, "mock_replace stdev=%u pt=%u", pick(g, K_STDEV), pick(g, kind));
 }
 
 static void make_hw_info(struct gen *g)
@@ -72,15 +77,32 @@ static void make_hw_info(struct gen *g)
 			    : rnd(g, 5));
 }
 
+/* One that is attached, mostly, if there is any. */
+static void make_pasid_again(struct gen *g)
+{
+	const struct picture *p = &g->picture;
+	unsigned int i = rnd(g, p->n_pasids), which = 1 + rnd(g, 3);
+	const struct attachment *at = &p->pasids[i];
+
+	if (which == 2 && chance(g, 50))
+		which = 3;
+	put(g, "pasid do=%u stdev=%u pasid=%u pt=%u", which, at->stdev, at->pasid,
+	    which == 3 && chance(g, 70) ? at->hwpt : pick(g, chance(g, 85) ? K_PASID : K_NESTED));
+}
+
 /* do= 0 attach, 1 replace, 2 detach, 3 check. */
 static void make_pasid(struct gen *g)
 {
 	enum kind kind = chance(g, 6) ? K_IOAS : chance(g, 8) ? K_NESTED : K_PASID;
 	uint64_t pasid = rnd(g, 5);
 
+	if (g->picture.n_pasids && chance(g, 50)) {
+		make_pasid_again(g);
+		return;
+	}
 	if (chance(g, 4))
 		pasid = chance(g, 50) ? 1024 : (UINT64_C(1) << 20) - rnd(g, 2);
-	put(g, "pasid do=%lu stdev=%u pasid=%lu pt=%u", rnd(g, 4),
+	put(g, "pasid do=%lu stdev=%u pasid=%lu pt=%u", chance(g, 60) ? 0 : rnd(g, 4),
 	    pick(g, chance(g, 85) ? K_PASID_STDEV : K_STDEV), pasid,
 	    chance(g, 4) ? 0 : pick(g, kind));
 }
@@ -131,7 +153,7 @@ const struct maker table_makers[] = {
 	{make_paging,       K_DEV,             {  4,  3,  8,  4,  2,  5,  5,  6,  4}},
 	{make_paging_typed, K_DEV,             {  1,  1,  1,  1,  1,  1,  1,  1,  0}},
 	{make_nested,       K_PARENT,          {  3,  0,  5,  8,  0,  1,  0,  0,  8}},
-	{make_replace,      K_STDEV,           {  4,  3, 10,  8,  2,  5,  4,  5,  8}},
+	{make_replace,      K_STDEV,           {  4,  3, 10,  8,  2,  5,  4,  5,  4}},
 	{make_hw_info,      K_DEV,             {  1,  1,  2,  1,  0,  0,  0,  1,  0}},
 	{make_pasid,        K_PASID_STDEV,     {  3,  0, 34,  1,  0,  0,  0,  1,  3}},
 	{make_set_dirty,    K_DIRTY,           {  2,  1,  1,  0,  0,  2,  2,  8,  0}},

@@ -63,10 +63,13 @@ uint32_t newest(const struct gen *gen, enum kind kind)
 	return pool->n ? pool->id[pool->n - 1] : 0;
 }
 
-/* One too many now and then: a slot that was never made is skipped, so not often. */
 unsigned int pick_slot(struct gen *gen, const struct slots *slots)
 {
-	return rnd(gen, slots->n);
+	unsigned int slot = rnd(gen, slots->n);
+
+	for (int i = 0; i < 8 && slot < slots->n && slots->fd[slot] < 0; i++)
+		slot = rnd(gen, slots->n);
+	return slot;
 }
 
 uint64_t some_length(struct gen *gen)

@@ -59,6 +59,7 @@ bool chance(struct gen *gen, unsigned int percent);
 /* An id of that kind, mostly; now and then any other one. The newest: 0 if there is none. */
 uint32_t pick(struct gen *gen, enum kind kind);
 uint32_t newest(const struct gen *gen, enum kind kind);
+/* One that is open, mostly; 0 if there are none. */
 unsigned int pick_slot(struct gen *gen, const struct slots *slots);
 
 uint64_t some_length(struct gen *gen);

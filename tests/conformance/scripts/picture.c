@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Learning from results: one small function for each operation that changes the picture. */
-#include <stdlib.h>
-#include <string.h>
-
+/* Keeping the pools of ids and the list of areas. */
 #include "picture.h"
 
-#include <uiommufd/iommufd.h>
-
-static void learn(struct picture *p, enum kind kind, uint32_t id)
+void picture_learn(struct picture *p, enum kind kind, uint32_t id)
 {
 	struct pool *pool = &p->pools[kind];
 
 	if (pool->n < POOL_MAX)
 		pool->id[pool->n++] = id;
 	if (kind != K_ANY)
-		learn(p, K_ANY, id);
+		picture_learn(p, K_ANY, id);
 }
 
-static bool knows(const struct picture *p, enum kind kind, uint32_t id)
+bool picture_knows(const struct picture *p, enum kind kind, uint32_t id)
 {
 	for (unsigned int i = 0; i < p->pools[kind].n; i++)
 		if (p->pools[kind].id[i] == id)
@@ -25,7 +20,7 @@ static bool knows(const struct picture *p, enum kind kind, uint32_t id)
 	return false;
 }
 
-static void forget_areas(struct picture *p, uint32_t ioas, uint64_t first, uint64_t last)
+void picture_forget_areas(struct picture *p, uint32_t ioas, uint64_t first, uint64_t last)
 {
 	for (unsigned int i = p->n_areas; i-- > 0;) {
 		const struct area *area = &p->areas[i];
@@ -36,10 +31,10 @@ static void forget_areas(struct picture *p, uint32_t ioas, uint64_t first, uint6
 	}
 }
 
-static void forget(struct picture *p, uint32_t id)
+void picture_forget(struct picture *p, uint32_t id)
 {
-	if (knows(p, K_IOAS, id))
-		forget_areas(p, id, 0, UINT64_MAX);
+	if (picture_knows(p, K_IOAS, id))
+		picture_forget_areas(p, id, 0, UINT64_MAX);
 	if (p->compat_ioas == id)
 		p->compat_ioas = 0;
 	for (enum kind kind = 0; kind < KINDS; kind++) {
@@ -51,61 +46,14 @@ static void forget(struct picture *p, uint32_t id)
 	}
 }
 
-static void own(struct picture *p, uint32_t hwpt, uint32_t ioas)
-{
-	if (hwpt < OWNED_MAX)
-		p->ioas_of[hwpt] = ioas;
-}
-
-static void see_hwpt(struct picture *p, const struct args *op, const struct args *result)
-{
-	uint32_t id = arg(result, "id"), flags = arg(op, "fl"), pt = arg(op, "pt");
-	bool paging = knows(p, K_IOAS, pt);
-
-	learn(p, paging ? K_HWPT : K_NESTED, id);
-	own(p, id, paging ? pt : pt < OWNED_MAX ? p->ioas_of[pt] : 0);
-	if (paging && flags & IOMMU_HWPT_ALLOC_NEST_PARENT)
-		learn(p, K_PARENT, id);
-	if (paging && flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
-		learn(p, K_DIRTY, id);
-	if (flags & IOMMU_HWPT_ALLOC_PASID)
-		learn(p, K_PASID, id);
-	if (flags & IOMMU_HWPT_FAULT_ID_VALID)
-		learn(p, K_FAULT_HWPT, id);
-}
-
-static void see_mock_domain(struct picture *p, const struct args *op, const struct args *result)
-{
-	uint32_t stdev = arg(result, "stdev"), hwpt = arg(result, "hwpt"), pt = arg(op, "pt");
-
-	learn(p, K_STDEV, stdev);
-	if (arg(op, "fl") & 4)
-		learn(p, K_PASID_STDEV, stdev);
-	learn(p, K_DEV, arg(result, "dev"));
-	if (stdev < OWNED_MAX)
-		p->dev_of[stdev] = arg(result, "dev");
-	if (!knows(p, K_HWPT, hwpt) && !knows(p, K_NESTED, hwpt)) {
-		learn(p, K_HWPT, hwpt);
-		own(p, hwpt, pt);
-	}
-}
-
-static void see_replace(struct picture *p, const struct args *op)
-{
-	uint32_t stdev = arg(op, "stdev");
-
-	if (knows(p, K_FAULT_HWPT, arg(op, "pt")) && stdev < OWNED_MAX && p->dev_of[stdev])
-		learn(p, K_FAULT_DEV, p->dev_of[stdev]);
-}
-
-static void see_area(struct picture *p, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t va)
+void picture_add_area(struct picture *p, uint32_t ioas, uint64_t iova, uint64_t length, uint64_t va)
 {
 	if (p->n_areas < AREAS_MAX)
 		p->areas[p->n_areas++] = (struct area){ioas, iova, length, va};
 }
 
 /* The memory behind the source of a copy, if an area that is known holds it. */
-static uint64_t va_behind(const struct picture *p, uint32_t ioas, uint64_t iova)
+uint64_t picture_va_behind(const struct picture *p, uint32_t ioas, uint64_t iova)
 {
 	for (unsigned int i = 0; i < p->n_areas; i++) {
 		const struct area *area = &p->areas[i];
@@ -114,140 +62,6 @@ static uint64_t va_behind(const struct picture *p, uint32_t ioas, uint64_t iova)
 			return area->va + (iova - area->iova);
 	}
 	return A_BASE;
-}
-
-static void see_mapping(struct picture *p, const struct args *op, const struct args *result)
-{
-	uint64_t iova = arg(result, "iova"), length = arg(op, "len");
-
-	if (!strcmp(op->name, "copy"))
-		see_area(p, arg(op, "dst"), iova, length,
-			 va_behind(p, arg(op, "src"), arg(op, "siova")));
-	else if (!strcmp(op->name, "map"))
-		see_area(p, arg(op, "id"), iova, length, arg(op, "va"));
-	else
-		see_area(p, arg(op, "id"), iova, length, F_BASE + arg(op, "start"));
-}
-
-static void see_vfio(struct picture *p, const struct args *op)
-{
-	uint64_t which = arg(op, "do"), iova = arg(op, "iova"), length = arg(op, "len");
-
-	if (which == 3)
-		see_area(p, p->compat_ioas, iova, length, arg(op, "va"));
-	else if (which == 4 && arg(op, "fl") & 2)
-		forget_areas(p, p->compat_ioas, 0, UINT64_MAX);
-	else if (which == 4 && length)
-		forget_areas(p, p->compat_ioas, iova, iova + (length - 1));
-}
-
-static void see_cookies(struct picture *p, const struct args *op, const char *result)
-{
-	const char *at = result;
-
-	while ((at = strstr(at, "cookie=")) && p->n_cookies < COOKIE_MAX) {
-		at += strlen("cookie=");
-		p->cookies[p->n_cookies].slot = arg(op, "slot");
-		p->cookies[p->n_cookies++].cookie = strtoul(at, NULL, 10);
-	}
-}
-
-static void see_answer(struct picture *p, const struct args *op)
-{
-	uint64_t numbers[2] = {};
-
-	arg_list(op, "r", numbers, 2);
-	for (unsigned int i = p->n_cookies; i-- > 0;)
-		if (p->cookies[i].slot == arg(op, "slot") && p->cookies[i].cookie == numbers[0])
-			p->cookies[i] = p->cookies[--p->n_cookies];
-}
-
-static void see_access(struct picture *p, const struct world *world, const struct args *op,
-		       const struct args *result)
-{
-	uint64_t slot = arg(op, "slot");
-
-	if (!strcmp(op->name, "access_create") && world->accesses.n)
-		p->access_ioas[world->accesses.n - 1] = arg(op, "id");
-	else if (!strcmp(op->name, "access_replace") && slot < SLOTS)
-		p->access_ioas[slot] = arg(op, "id");
-	else if (!strcmp(op->name, "access_pages") && p->n_pins < PIN_MAX) {
-		p->pins[p->n_pins].slot = slot;
-		p->pins[p->n_pins++].item = arg(result, "item");
-	}
-}
-
-static enum kind kind_made(const char *name)
-{
-	static const struct {
-		const char *name;
-		enum kind kind;
-	} makers[] = {
-		{"ioas_alloc", K_IOAS},	      {"fault_alloc", K_FAULTQ},
-		{"viommu_alloc", K_VIOMMU},   {"vdevice_alloc", K_VDEVICE},
-		{"veventq_alloc", K_VEVENTQ}, {"hw_queue_alloc", K_HW_QUEUE},
-	};
-
-	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)
-		if (!strcmp(name, makers[i].name))
-			return makers[i].kind;
-	return K_NONE;
-}
-
-static void see_compat_ioas(struct picture *p, const struct args *op)
-{
-	if (arg(op, "op") == IOMMU_VFIO_IOAS_SET)
-		p->compat_ioas = arg(op, "id");
-	else if (arg(op, "op") == IOMMU_VFIO_IOAS_CLEAR)
-		p->compat_ioas = 0;
-}
-
-static void see_unmap(struct picture *p, const struct args *op)
-{
-	uint64_t length = arg(op, "len");
-
-	if (length)
-		forget_areas(p, arg(op, "id"), arg(op, "iova"), arg(op, "iova") + (length - 1));
-}
-
-void picture_observe(struct picture *p, const struct world *world, const char *op_text,
-		     const char *text)
-{
-	struct args op, result;
-	enum kind kind;
-
-	if (text[0] < '0' || text[0] > '9')
-		return; /* failed */
-	args_parse(&op, op_text);
-	args_parse(&result, text);
-	kind = kind_made(op.name);
-	if (kind != K_NONE)
-		learn(p, kind, arg(&result, "id"));
-	if (kind == K_VIOMMU && arg(&op, "hwpt") < OWNED_MAX)
-		own(p, arg(&result, "id"), p->ioas_of[arg(&op, "hwpt")]);
-	else if (!strcmp(op.name, "destroy"))
-		forget(p, arg(&op, "id"));
-	else if (!strcmp(op.name, "hwpt_alloc"))
-		see_hwpt(p, &op, &result);
-	else if (!strcmp(op.name, "mock_domain"))
-		see_mock_domain(p, &op, &result);
-	else if (!strcmp(op.name, "mock_replace"))
-		see_replace(p, &op);
-	else if (!strcmp(op.name, "map") || !strcmp(op.name, "map_file") ||
-		 !strcmp(op.name, "copy"))
-		see_mapping(p, &op, &result);
-	else if (!strcmp(op.name, "unmap"))
-		see_unmap(p, &op);
-	else if (!strcmp(op.name, "vfio_ioas"))
-		see_compat_ioas(p, &op);
-	else if (!strcmp(op.name, "vfio"))
-		see_vfio(p, &op);
-	else if (!strcmp(op.name, "fault_read"))
-		see_cookies(p, &op, text);
-	else if (!strcmp(op.name, "fault_write"))
-		see_answer(p, &op);
-	else
-		see_access(p, world, &op, &result);
 }
 
 bool picture_has(const struct picture *p, const struct world *world, enum kind kind)

@@ -21,11 +21,13 @@ enum kind {
 	K_DIRTY,
 	K_PASID, /* page tables for PASIDs */
 	K_NESTED,
+	K_VNESTED,    /* nested on a vIOMMU */
 	K_FAULT_HWPT, /* page tables that deliver faults */
 	K_STDEV,
 	K_PASID_STDEV,
 	K_DEV,
 	K_FAULT_DEV, /* devices attached to a K_FAULT_HWPT */
+	K_VDEV_DEV,  /* devices with a vDEVICE */
 	K_FAULTQ,
 	K_VIOMMU,
 	K_VDEVICE,
@@ -41,6 +43,7 @@ enum kind {
 #define AREAS_MAX  96
 #define COOKIE_MAX 32
 #define PIN_MAX	   32
+#define PASID_MAX  32
 #define OWNED_MAX  1024
 
 struct pool {
@@ -69,11 +72,26 @@ struct picture {
 		unsigned int slot, item;
 	} pins[PIN_MAX];
 	unsigned int n_pins;
+	struct attachment {
+		uint32_t stdev, pasid, hwpt;
+	} pasids[PASID_MAX];
+	unsigned int n_pasids;
+	uint32_t iotlb_of[OWNED_MAX]; /* by id of a nested table: what its IOTLB starts with */
 };
 
 /* Takes in one operation and its result. */
 void picture_observe(struct picture *picture, const struct world *world, const char *op,
 		     const char *result);
+
+/* The parts that learning is made of. */
+void picture_learn(struct picture *picture, enum kind kind, uint32_t id);
+bool picture_knows(const struct picture *picture, enum kind kind, uint32_t id);
+void picture_forget(struct picture *picture, uint32_t id);
+void picture_add_area(struct picture *picture, uint32_t ioas, uint64_t iova, uint64_t length,
+		      uint64_t va);
+void picture_forget_areas(struct picture *picture, uint32_t ioas, uint64_t first, uint64_t last);
+/* The memory behind an IOVA, if an area that is known holds it; else A_BASE. */
+uint64_t picture_va_behind(const struct picture *picture, uint32_t ioas, uint64_t iova);
 
 bool picture_has(const struct picture *picture, const struct world *world, enum kind kind);
 
