@@ -2,16 +2,11 @@
 /* container/idmap: against an array, with random operations and with every allocation failing in
  * turn. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 #include "base/inject.h"
 #include "container/idmap.h"
+#include "unit.h"
 
 #define MODEL_IDS 9000 /* three levels */
 

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interval map: what its users call. It is a B+ tree; imap_node.h says how its nodes look and how readers do without
+ * a lock, imap_change.c changes them.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "container/imap_node.h"
+
+void imap_init(struct imap *map)
+{
+	map->levels = 0;
+	map->count = 0;
+	map->store = (struct imap_store){};
+	atomic_init(&map->root, NULL);
+	atomic_init(&map->generation, 0);
+}
+
+void imap_done(struct imap *map)
+{
+	imap_store_done(&map->store);
+	imap_init(map);
+}
+
+static struct imap_entry entry_at(const struct imap_node *leaf, unsigned int i)
+{
+	return (struct imap_entry){node_key(leaf, i), node_extent(leaf, i), node_link(leaf, i)};
+}
+
+/* After a removal or a change, so that what a reader looked up before it has a smaller number. */
+static void bump_generation(struct imap *map)
+{
+	uint64_t generation = atomic_load_explicit(&map->generation, memory_order_relaxed);
+
+	atomic_store_explicit(&map->generation, generation + 1, memory_order_release);
+}
+
+/*
+ * Memory for anything that adds a slot to a leaf: two nodes a level and a new root. As a level can be added, and an
+ * insertion leaves at most one node a level behind, what is left is enough for a removal at any time.
+ */
+static int reserve(struct imap *map)
+{
+	if (map->levels + 1 > IMAP_MAX_LEVELS)
+		return -ENOMEM;
+	return imap_store_reserve(&map->store, 2 * map->levels + 2);
+}
+
+static void insert_root(struct imap *map, struct imap_slot slot)
+{
+	struct imap_node *leaf = imap_store_take(&map->store);
+
+	node_put(leaf, 0, slot);
+	imap_node_seal(leaf, 0, 1);
+	map->levels = 1;
+	atomic_store_explicit(&map->root, leaf, memory_order_release);
+}
+
+/* Is [.., last] free from the place of the path on? The path leads to the interval's first address. */
+static bool is_free(const struct imap *map, const struct imap_path *path, uint64_t first,
+		    uint64_t last)
+{
+	const struct imap_node *leaf = path->node[0];
+	unsigned int n = path->index[0];
+
+	if (n && node_extent(leaf, n - 1) >= first)
+		return false;
+	if (n < node_count(leaf))
+		return last < node_key(leaf, n);
+	return last <= imap_path_limit(map, path);
+}
+
+int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
+{
+	struct imap_slot slot = {first, last, value};
+	struct imap_path path;
+	int rc;
+
+	assert(first <= last && value);
+	if (map->levels) {
+		imap_descend(map, first, &path);
+		if (!is_free(map, &path, first, last))
+			return -EEXIST;
+	}
+	rc = reserve(map);
+	if (rc)
+		return rc;
+	if (map->levels)
+		imap_change(map, &path, path.index[0], 0, &slot, 1);
+	else
+		insert_root(map, slot);
+	map->count++;
+	return 0;
+}
+
+/* The path to the entry that starts at `first`, and its slot. */
+static unsigned int find_exact(const struct imap *map, uint64_t first, struct imap_path *path)
+{
+	assert(map->levels);
+	imap_descend(map, first, path);
+	assert(path->index[0] && node_key(path->node[0], path->index[0] - 1) == first);
+	return path->index[0] - 1;
+}
+
+/*
+ * The entry of the path is about to go. If it is the lowest of some child, the key of that child is raised to the next
+ * entry; nodes that have nothing else go as well.
+ */
+static void raise_key(struct imap *map, struct imap_path *path)
+{
+	unsigned int level = 0, slot = path->index[0] - 1;
+	uint64_t key;
+
+	while (node_count(path->node[level]) == 1) {
+		if (++level == map->levels)
+			return;
+		slot = path->index[level];
+	}
+	if (slot)
+		return;
+	key = node_key(path->node[level], 1);
+	while (++level < map->levels) {
+		if (!path->index[level])
+			continue;
+		node_set_key(path->node[level], path->index[level], key);
+		return;
+	}
+}
+
+void *imap_remove(struct imap *map, uint64_t first)
+{
+	struct imap_path path;
+	unsigned int slot = find_exact(map, first, &path);
+	void *value = node_link(path.node[0], slot);
+
+	raise_key(map, &path);
+	imap_change(map, &path, slot, 1, NULL, 0);
+	map->count--;
+	if (!slot && map->levels > 1) {
+		/* The gap belongs to the leaf below now. */
+		imap_descend(map, first, &path);
+		imap_mend_gaps(map, &path, 0);
+	}
+	bump_generation(map);
+	return value;
+}
+
+void *imap_replace(struct imap *map, uint64_t first, void *value)
+{
+	struct imap_path path;
+	unsigned int slot = find_exact(map, first, &path);
+	void *old = node_link(path.node[0], slot);
+
+	assert(value);
+	node_set_link(path.node[0], slot, value);
+	bump_generation(map);
+	return old;
+}
+
+int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *high)
+{
+	struct imap_path path;
+	unsigned int slot = find_exact(map, first, &path);
+	uint64_t last = node_extent(path.node[0], slot);
+	const struct imap_slot slots[] = {{first, at - 1, low}, {at, last, high}};
+	int rc;
+
+	assert(first < at && at <= last && low && high);
+	rc = reserve(map);
+	if (rc)
+		return rc;
+	imap_change(map, &path, slot, 1, slots, 2);
+	map->count++;
+	bump_generation(map);
+	return 0;
+}
+
+bool imap_first_in(const struct imap *map, uint64_t first, uint64_t last,
+		   struct imap_entry *ret_entry)
+{
+	struct imap_path path;
+	unsigned int n;
+	uint64_t limit;
+
+	if (!map->levels)
+		return false;
+	imap_descend(map, first, &path);
+	n = path.index[0];
+	if (n && node_extent(path.node[0], n - 1) >= first)
+		n--;
+	if (n == node_count(path.node[0])) {
+		limit = imap_path_limit(map, &path);
+		if (limit >= last)
+			return false;
+		imap_descend(map, limit + 1, &path);
+		n = path.index[0] - 1;
+	}
+	if (node_key(path.node[0], n) > last)
+		return false;
+	*ret_entry = entry_at(path.node[0], n);
+	return true;
+}
+
+bool imap_next_in(const struct imap *map, const struct imap_entry *entry, uint64_t last,
+		  struct imap_entry *ret_entry)
+{
+	return entry->last < last && imap_first_in(map, entry->last + 1, last, ret_entry);
+}
+
+/* A gap that is looked for, then found. */
+struct gap_search {
+	uint64_t from, min_length;
+	uint64_t first, last;
+};
+
+/* The gaps behind the entries below `node`; behind the last one begins an entry at limit + 1. */
+static bool search_gaps(const struct imap_node *node, uint64_t limit, struct gap_search *search)
+{
+	uint64_t state = node_state(node), last;
+	unsigned int count = state_count(state), i;
+	bool inner = state_level(state);
+
+	i = inner ? inner_search(node, count, search->from)
+		  : leaf_search(node, count, search->from);
+	for (i -= !inner && i; i < count; i++) {
+		last = i + 1 < count ? node_key(node, i + 1) - 1 : limit;
+		if (inner) {
+			if (node_extent(node, i) >= search->min_length &&
+			    search_gaps(node_link(node, i), last, search))
+				return true;
+		} else if (last >= search->from &&
+			   last - node_extent(node, i) >= search->min_length) {
+			search->first = node_extent(node, i) + 1;
+			search->last = last;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The lowest first address; the map is not empty. */
+static uint64_t lowest(const struct imap *map)
+{
+	const struct imap_node *node = atomic_load_explicit(&map->root, memory_order_relaxed);
+
+	while (state_level(node_state(node)))
+		node = node_link(node, 0);
+	return node_key(node, 0);
+}
+
+bool imap_next_gap(const struct imap *map, uint64_t from, uint64_t min_length, uint64_t *ret_first,
+		   uint64_t *ret_last)
+{
+	struct gap_search search = {.from = from, .min_length = min_length, .last = UINT64_MAX};
+	const struct imap_node *root = atomic_load_explicit(&map->root, memory_order_relaxed);
+	uint64_t head = root ? lowest(map) : 0;
+
+	assert(min_length);
+	if (from < head && head >= min_length)
+		search.last = head - 1;
+	else if (root && !search_gaps(root, UINT64_MAX, &search))
+		return false;
+	*ret_first = search.first;
+	*ret_last = search.last;
+	return true;
+}
+
+/* 1 found, 0 not there, -EAGAIN if a node changed its use meanwhile. */
+static int try_lookup(const struct imap *map, uint64_t at, struct imap_entry *ret_entry)
+{
+	struct imap_node *node = atomic_load_explicit(&map->root, memory_order_acquire), *child;
+	uint64_t state, child_state;
+	struct imap_entry entry;
+	unsigned int i;
+
+	if (!node)
+		return 0;
+	state = node_state(node);
+	if (atomic_load_explicit(&map->root, memory_order_acquire) != node)
+		return -EAGAIN;
+	for (; state_level(state); node = child, state = child_state) {
+		i = inner_search(node, state_count(state), at);
+		child = node_link(node, i);
+		if (!state_same(node_state(node), state))
+			return -EAGAIN; /* and child may be no node */
+		child_state = node_state(child);
+		/* The child's state is that of this use if it is still linked after that. */
+		if (node_link(node, i) != child || !state_same(node_state(node), state))
+			return -EAGAIN;
+	}
+	i = leaf_search(node, state_count(state), at);
+	entry = entry_at(node, i - (i > 0));
+	if (!state_same(node_state(node), state))
+		return -EAGAIN;
+	if (!i || entry.last < at)
+		return 0;
+	*ret_entry = entry;
+	return 1;
+}
+
+bool imap_lookup(const struct imap *map, uint64_t at, struct imap_entry *ret_entry)
+{
+	int found;
+
+	do
+		found = try_lookup(map, at, ret_entry);
+	while (found < 0);
+	return found;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one way in which the interval map's tree changes: some slots of a node are replaced by others. If the node has
+ * room it is replaced by a copy. If it has not, or has become small, it is rebuilt together with a neighbour: the slots of
+ * both are gathered and spread over the number of nodes that they need, and that is a change of the same kind one level
+ * up. The store of the topmost link makes everything visible at once.
+ */
+#include <assert.h>
+
+#include "container/imap_node.h"
+
+/* A node that is not larger than this joins a neighbour if both together are not larger than that. */
+#define SMALL  (IMAP_SLOTS / 3)
+#define JOINED (IMAP_SLOTS * 3 / 4)
+/* Two neighbours spread their slots if together they have no more; else one of them is split. */
+#define SPREAD (IMAP_SLOTS * 2 - 2)
+
+/* What is replaced in the node at `level` of the path. */
+struct edit {
+	unsigned int level, pos, n_old, n_new;
+	struct imap_slot slots[2];
+};
+
+/* The neighbours that are rebuilt, as slots of their parent, and the number of nodes that they become. */
+struct plan {
+	unsigned int first, n_old, n_new;
+};
+
+/* Slots of the nodes being rebuilt. */
+struct gathered {
+	unsigned int count;
+	struct imap_slot slots[IMAP_SLOTS * 2 + 1];
+};
+
+/* Nodes that go back to the store when nothing leads to them any more. */
+struct leftover {
+	unsigned int count;
+	struct imap_node *nodes[IMAP_MAX_LEVELS * 3];
+};
+
+static bool is_top(const struct imap *map, unsigned int level)
+{
+	return level + 1 == map->levels;
+}
+
+/* The last address before the first entry behind `slot` of the path's node at `level`. */
+static uint64_t limit_behind(const struct imap *map, const struct imap_path *path,
+			     unsigned int level, unsigned int slot)
+{
+	for (; level < map->levels; level++) {
+		if (slot + 1 < node_count(path->node[level]))
+			return node_key(path->node[level], slot + 1) - 1;
+		if (!is_top(map, level))
+			slot = path->index[level + 1];
+	}
+	return UINT64_MAX;
+}
+
+uint64_t imap_path_limit(const struct imap *map, const struct imap_path *path)
+{
+	return map->levels > 1 ? limit_behind(map, path, 1, path->index[1]) : UINT64_MAX;
+}
+
+void imap_descend(const struct imap *map, uint64_t at, struct imap_path *path)
+{
+	struct imap_node *node = atomic_load_explicit(&map->root, memory_order_relaxed);
+
+	for (unsigned int level = map->levels - 1; level; level--) {
+		path->node[level] = node;
+		path->index[level] = inner_search(node, node_count(node), at);
+		node = node_link(node, path->index[level]);
+	}
+	path->node[0] = node;
+	path->index[0] = leaf_search(node, node_count(node), at);
+}
+
+static uint64_t leaf_gap(const struct imap_node *node, unsigned int count, uint64_t limit)
+{
+	uint64_t largest = limit - node_extent(node, count - 1), gap;
+
+	for (unsigned int i = 1; i < count; i++) {
+		gap = node_key(node, i) - node_extent(node, i - 1) - 1;
+		largest = gap > largest ? gap : largest;
+	}
+	return largest;
+}
+
+static uint64_t inner_gap(const struct imap_node *node, unsigned int count)
+{
+	uint64_t largest = 0, gap;
+
+	for (unsigned int i = 0; i < count; i++) {
+		gap = node_extent(node, i);
+		largest = gap > largest ? gap : largest;
+	}
+	return largest;
+}
+
+void imap_mend_gaps(struct imap *map, struct imap_path *path, unsigned int level)
+{
+	uint64_t gap;
+
+	for (; !is_top(map, level); level++) {
+		struct imap_node *node = path->node[level], *parent = path->node[level + 1];
+		unsigned int index = path->index[level + 1];
+
+		gap = level ? inner_gap(node, node_count(node))
+			    : leaf_gap(node, node_count(node), imap_path_limit(map, path));
+		if (node_extent(parent, index) == gap)
+			return;
+		node_set_extent(parent, index, gap);
+	}
+}
+
+/* A neighbour under the same parent with at most `max` slots: the lower of the two slots of the parent. */
+static bool find_neighbour(const struct imap_path *path, unsigned int level, int max,
+			   unsigned int *ret_first)
+{
+	struct imap_node *parent = path->node[level + 1];
+	unsigned int index = path->index[level + 1];
+
+	if (index + 1 < node_count(parent) &&
+	    (int)node_count(node_link(parent, index + 1)) <= max) {
+		*ret_first = index;
+		return true;
+	}
+	if (index && (int)node_count(node_link(parent, index - 1)) <= max) {
+		*ret_first = index - 1;
+		return true;
+	}
+	return false;
+}
+
+/* How a node that will have `count` slots is rebuilt: 1 for 1 means it alone. */
+static struct plan make_plan(const struct imap *map, const struct imap_path *path,
+			     unsigned int level, unsigned int count)
+{
+	bool top = is_top(map, level);
+	struct plan plan = {.first = top ? 0 : path->index[level + 1], .n_old = 1};
+
+	plan.n_new = count > IMAP_SLOTS ? 2 : count ? 1 : 0;
+	if (top || !count)
+		return plan;
+	if (count > IMAP_SLOTS && find_neighbour(path, level, SPREAD - (int)count, &plan.first))
+		plan.n_old = 2;
+	if (count <= SMALL && find_neighbour(path, level, JOINED - (int)count, &plan.first))
+		plan.n_old = 2;
+	return plan;
+}
+
+static void gather_range(struct gathered *all, const struct imap_node *node, unsigned int start,
+			 unsigned int end)
+{
+	for (unsigned int i = start; i < end; i++)
+		all->slots[all->count++] = node_slot(node, i);
+}
+
+/* A node's slots as they will be after the edit. */
+static void gather_edited(struct gathered *all, const struct imap_node *node,
+			  const struct edit *edit)
+{
+	gather_range(all, node, 0, edit->pos);
+	for (unsigned int i = 0; i < edit->n_new; i++)
+		all->slots[all->count++] = edit->slots[i];
+	gather_range(all, node, edit->pos + edit->n_old, node_count(node));
+}
+
+static void gather(struct gathered *all, const struct imap_path *path, const struct edit *edit,
+		   const struct plan *plan, struct leftover *leftover)
+{
+	struct imap_node *own = path->node[edit->level], *node = own;
+
+	all->count = 0;
+	for (unsigned int i = 0; i < plan->n_old; i++) {
+		unsigned int start = all->count;
+
+		if (plan->n_old > 1)
+			node = node_link(path->node[edit->level + 1], plan->first + i);
+		if (node == own)
+			gather_edited(all, node, edit);
+		else
+			gather_range(all, node, 0, node_count(node));
+		/* An inner node's key 0 is known only to its parent. */
+		if (edit->level && i && all->count > start)
+			all->slots[start].key =
+				node_key(path->node[edit->level + 1], plan->first + i);
+		leftover->nodes[leftover->count++] = node;
+	}
+}
+
+/* Where two nodes divide: ascending or descending insertion leaves full nodes behind. */
+static unsigned int divide(const struct gathered *all, const struct edit *edit,
+			   const struct plan *plan)
+{
+	if (plan->n_new < 2)
+		return all->count;
+	if (plan->n_old < 2 && edit->pos + edit->n_new == all->count)
+		return all->count - 1;
+	if (plan->n_old < 2 && !edit->pos)
+		return 1;
+	return all->count / 2;
+}
+
+/* A new node of slots [start, end), and the slot for its parent. */
+static struct imap_slot emit(struct imap *map, unsigned int level, const struct gathered *all,
+			     unsigned int start, unsigned int end, uint64_t limit)
+{
+	struct imap_node *node = imap_store_take(&map->store);
+	unsigned int count = end - start;
+
+	for (unsigned int i = 0; i < count; i++)
+		node_put(node, i, all->slots[start + i]);
+	imap_node_seal(node, level, count);
+	return (struct imap_slot){
+		.key = all->slots[start].key,
+		.extent = level ? inner_gap(node, count) : leaf_gap(node, count, limit),
+		.link = node,
+	};
+}
+
+/* Rebuilds the nodes of the plan, and turns the edit into that of the parent. */
+static void rebuild(struct imap *map, struct imap_path *path, struct edit *edit,
+		    const struct plan *plan, struct leftover *leftover)
+{
+	bool top = is_top(map, edit->level);
+	unsigned int middle, level = edit->level;
+	struct gathered all;
+	uint64_t limit;
+
+	gather(&all, path, edit, plan, leftover);
+	middle = divide(&all, edit, plan);
+	limit = top ? UINT64_MAX
+		    : limit_behind(map, path, level + 1, plan->first + plan->n_old - 1);
+	*edit = (struct edit){level + 1, plan->first, plan->n_old, plan->n_new, {}};
+	if (plan->n_new)
+		edit->slots[0] = emit(map, level, &all, 0, middle,
+				      plan->n_new > 1 ? all.slots[middle].key - 1 : limit);
+	if (plan->n_new > 1)
+		edit->slots[1] = emit(map, level, &all, middle, all.count, limit);
+	if (plan->n_new && !top)
+		edit->slots[0].key = node_key(path->node[level + 1], plan->first);
+}
+
+static void set_root(struct imap *map, struct imap_node *root, unsigned int levels)
+{
+	map->levels = levels;
+	atomic_store_explicit(&map->root, root, memory_order_release);
+}
+
+/* The root was rebuilt: none, or two nodes that need a new root. */
+static void change_root(struct imap *map, const struct edit *edit)
+{
+	struct imap_node *root;
+
+	if (!edit->n_new) {
+		set_root(map, NULL, 0);
+		return;
+	}
+	root = imap_store_take(&map->store);
+	for (unsigned int i = 0; i < edit->n_new; i++)
+		node_put(root, i, edit->slots[i]);
+	imap_node_seal(root, edit->level, edit->n_new);
+	set_root(map, root, edit->level + 1);
+}
+
+/* Puts a copy with the edit in the place of the node. */
+static void replace(struct imap *map, struct imap_path *path, const struct edit *edit)
+{
+	struct imap_node *old = path->node[edit->level], *node = imap_store_take(&map->store);
+	unsigned int n = edit->pos, count = node_count(old);
+
+	for (unsigned int i = 0; i < edit->pos; i++)
+		node_put(node, i, node_slot(old, i));
+	for (unsigned int i = 0; i < edit->n_new; i++)
+		node_put(node, n++, edit->slots[i]);
+	for (unsigned int i = edit->pos + edit->n_old; i < count; i++)
+		node_put(node, n++, node_slot(old, i));
+	imap_node_seal(node, edit->level, n);
+	path->node[edit->level] = node;
+	if (is_top(map, edit->level))
+		set_root(map, node, map->levels);
+	else
+		node_set_link(path->node[edit->level + 1], path->index[edit->level + 1], node);
+}
+
+/* A root with one child gives way to it. */
+static void drop_levels(struct imap *map, struct leftover *leftover)
+{
+	struct imap_node *root = atomic_load_explicit(&map->root, memory_order_relaxed);
+
+	while (map->levels > 1 && node_count(root) == 1) {
+		leftover->nodes[leftover->count++] = root;
+		root = node_link(root, 0);
+		set_root(map, root, map->levels - 1);
+	}
+}
+
+static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
+		  struct leftover *leftover)
+{
+	for (;;) {
+		unsigned int count;
+		struct plan plan;
+
+		if (edit->level == map->levels) {
+			change_root(map, edit);
+			return;
+		}
+		count = node_count(path->node[edit->level]) - edit->n_old + edit->n_new;
+		plan = make_plan(map, path, edit->level, count);
+		if (plan.n_old == 1 && plan.n_new == 1)
+			break;
+		rebuild(map, path, edit, &plan, leftover);
+	}
+	leftover->nodes[leftover->count++] = path->node[edit->level];
+	replace(map, path, edit);
+	imap_mend_gaps(map, path, edit->level);
+}
+
+/* A leaf's free slot behind the last entry is filled in place. */
+static bool append(struct imap *map, struct imap_path *path, const struct edit *edit)
+{
+	struct imap_node *leaf = path->node[0];
+	unsigned int count = node_count(leaf);
+
+	if (edit->n_old || edit->n_new != 1 || edit->pos != count || count == IMAP_SLOTS)
+		return false;
+	node_put(leaf, count, edit->slots[0]);
+	atomic_store_explicit(&leaf->state, node_state(leaf) + 1, memory_order_release);
+	imap_mend_gaps(map, path, 0);
+	return true;
+}
+
+void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, unsigned int n_old,
+		 const struct imap_slot *new_slots, unsigned int n_new)
+{
+	struct edit edit = {.pos = pos, .n_old = n_old, .n_new = n_new};
+	struct leftover leftover = {.count = 0};
+
+	for (unsigned int i = 0; i < n_new; i++)
+		edit.slots[i] = new_slots[i];
+	if (append(map, path, &edit))
+		return;
+	apply(map, path, &edit, &leftover);
+	drop_levels(map, &leftover);
+	for (unsigned int i = 0; i < leftover.count; i++)
+		imap_store_give(&map->store, leftover.nodes[i]);
+}

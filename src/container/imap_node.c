@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of the interval map's nodes. base/pool.h is not used because the link of a free node must be stored as readers
+ * expect, and because nodes are to start on cache lines.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "container/imap_node.h"
+
+#define CACHE_LINE  64
+#define CHUNK_FIRST 8	/* nodes: 4 KiB */
+#define CHUNK_MAX   512 /* nodes: 256 KiB */
+
+struct chunk {
+	struct chunk *next;
+};
+
+/* Each chunk is as large as all before it, between the two limits. */
+static int add_chunk(struct imap_store *store)
+{
+	size_t nodes = store->bytes / sizeof(struct imap_node), bytes;
+	struct chunk *chunk;
+
+	nodes = nodes < CHUNK_FIRST ? CHUNK_FIRST : nodes > CHUNK_MAX ? CHUNK_MAX : nodes;
+	bytes = nodes * sizeof(struct imap_node) + sizeof(*chunk) + CACHE_LINE - 1;
+	chunk = mem_alloc(bytes);
+	if (!chunk)
+		return -ENOMEM;
+	chunk->next = store->chunks;
+	store->chunks = chunk;
+	store->bytes += bytes;
+	/* What was left of the last chunk. */
+	while (store->fresh_count) {
+		atomic_init(&store->fresh->state, 0);
+		store->spare--;
+		store->fresh_count--;
+		imap_store_give(store, store->fresh++);
+	}
+	store->fresh = (void *)(((uintptr_t)(chunk + 1) + CACHE_LINE - 1) & -(uintptr_t)CACHE_LINE);
+	store->fresh_count = nodes;
+	store->spare += nodes;
+	return 0;
+}
+
+int imap_store_reserve(struct imap_store *store, size_t count)
+{
+	while (store->spare < count)
+		if (add_chunk(store))
+			return -ENOMEM;
+	return 0;
+}
+
+struct imap_node *imap_store_take(struct imap_store *store)
+{
+	struct imap_node *node = store->free;
+
+	assert(store->spare);
+	store->spare--;
+	if (node) {
+		store->free = node_link(node, 0);
+		return node;
+	}
+	store->fresh_count--;
+	node = store->fresh++;
+	atomic_init(&node->state, 0);
+	return node;
+}
+
+/* The next state: a new serial number, so that no reader takes it for the old one. */
+static void set_state(struct imap_node *node, unsigned int level, unsigned int count)
+{
+	uint64_t serial = (node_state(node) >> 16) + 1;
+
+	atomic_store_explicit(&node->state, serial << 16 | level << 8 | count,
+			      memory_order_release);
+}
+
+void imap_node_seal(struct imap_node *node, unsigned int level, unsigned int count)
+{
+	for (unsigned int i = count; i < IMAP_SLOTS; i++)
+		node_set_key(node, i, UINT64_MAX);
+	set_state(node, level, count);
+}
+
+void imap_store_give(struct imap_store *store, struct imap_node *node)
+{
+	set_state(node, 0, 0);
+	node_set_link(node, 0, store->free);
+	store->free = node;
+	store->spare++;
+}
+
+void imap_store_done(struct imap_store *store)
+{
+	struct chunk *chunk;
+
+	while ((chunk = store->chunks)) {
+		store->chunks = chunk->next;
+		free(chunk);
+	}
+	*store = (struct imap_store){};
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the interval map: the nodes of its tree. Only imap*.c include this.
+ *
+ * Leaves and inner nodes have one shape, so that they are copied, split and merged by the same code:
+ *
+ *		key			extent				link
+ *   leaf	first of the entry	last of the entry		its value
+ *   inner	first of the child	largest gap after an entry	the child
+ *		(of child 0: ignored)	below the child
+ *
+ * Keys are exact: that of a child other than 0 is the first of its lowest entry. So the gap behind the last entry of a
+ * leaf ends where the next key says, and an address inside a gap leads to the entry below the gap.
+ *
+ * How readers do without a lock: a node that a reader can reach is never shifted or emptied. A change fills a new node
+ * and links it by storing one pointer. Only single words change in place: a link, a key of an inner node (which moves
+ * within a gap, so no entry is lost), an extent of an inner node (which readers do not use), and a leaf's next free slot
+ * is filled, key last. A node that was unlinked is used again at once. Its state changes before, and a reader that was
+ * still in it notices that by comparing the state after reading, and starts again. Memory of nodes stays nodes until
+ * the map goes.
+ *
+ * Orders: every word is stored with release and loaded with acquire. So a reader that saw a word of a later use sees the
+ * later state too. There are no fences: the thread sanitizer does not know them.
+ */
+#ifndef UIOMMUFD_CONTAINER_IMAP_NODE_H
+#define UIOMMUFD_CONTAINER_IMAP_NODE_H
+
+#include "container/imap.h"
+
+#define IMAP_SLOTS	21 /* a node is 8 cache lines */
+#define IMAP_MAX_LEVELS 20 /* more than memory for nodes that are one third full */
+
+struct imap_node {
+	_Atomic uint64_t state;		  /* serial number << 16 | level << 8 | number of slots */
+	_Atomic uint64_t key[IMAP_SLOTS]; /* ascending; free slots have UINT64_MAX */
+	struct {
+		_Atomic uint64_t extent;
+		void *_Atomic link;
+	} at[IMAP_SLOTS];
+};
+
+struct imap_slot {
+	uint64_t key, extent;
+	void *link;
+};
+
+/* The way from the root to a leaf, for the writer. */
+struct imap_path {
+	struct imap_node *node[IMAP_MAX_LEVELS]; /* node[0] is the leaf */
+	unsigned int index
+		[IMAP_MAX_LEVELS]; /* the slot taken; index[0]: entries at or below the address */
+};
+
+static inline uint64_t node_state(const struct imap_node *node)
+{
+	return atomic_load_explicit(&node->state, memory_order_acquire);
+}
+
+static inline unsigned int state_count(uint64_t state)
+{
+	return state & 0xff;
+}
+
+static inline unsigned int state_level(uint64_t state)
+{
+	return state >> 8 & 0xff;
+}
+
+/* The same use of the node, though perhaps with more entries. */
+static inline bool state_same(uint64_t a, uint64_t b)
+{
+	return (a ^ b) >> 8 == 0;
+}
+
+static inline unsigned int node_count(const struct imap_node *node)
+{
+	return state_count(node_state(node));
+}
+
+static inline uint64_t node_key(const struct imap_node *node, unsigned int i)
+{
+	return atomic_load_explicit(&node->key[i], memory_order_acquire);
+}
+
+static inline uint64_t node_extent(const struct imap_node *node, unsigned int i)
+{
+	return atomic_load_explicit(&node->at[i].extent, memory_order_acquire);
+}
+
+static inline void *node_link(const struct imap_node *node, unsigned int i)
+{
+	return atomic_load_explicit(&node->at[i].link, memory_order_acquire);
+}
+
+static inline void node_set_key(struct imap_node *node, unsigned int i, uint64_t key)
+{
+	atomic_store_explicit(&node->key[i], key, memory_order_release);
+}
+
+static inline void node_set_extent(struct imap_node *node, unsigned int i, uint64_t extent)
+{
+	atomic_store_explicit(&node->at[i].extent, extent, memory_order_release);
+}
+
+static inline void node_set_link(struct imap_node *node, unsigned int i, void *link)
+{
+	atomic_store_explicit(&node->at[i].link, link, memory_order_release);
+}
+
+/* The key goes last: with it readers see the slot. */
+static inline void node_put(struct imap_node *node, unsigned int i, struct imap_slot slot)
+{
+	node_set_extent(node, i, slot.extent);
+	node_set_link(node, i, slot.link);
+	node_set_key(node, i, slot.key);
+}
+
+static inline struct imap_slot node_slot(const struct imap_node *node, unsigned int i)
+{
+	return (struct imap_slot){node_key(node, i), node_extent(node, i), node_link(node, i)};
+}
+
+/* How many keys from `start` on are at or below the address. Without branches: they could not be predicted. */
+static inline unsigned int node_search(const struct imap_node *node, unsigned int start,
+				       uint64_t at)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = start; i < IMAP_SLOTS; i++)
+		n += node_key(node, i) <= at;
+	return n;
+}
+
+/* How many of a leaf's `count` entries begin at or below the address: free slots would count for UINT64_MAX. */
+static inline unsigned int leaf_search(const struct imap_node *node, unsigned int count,
+				       uint64_t at)
+{
+	unsigned int n = node_search(node, 0, at);
+
+	return n < count ? n : count;
+}
+
+/* The slot of an inner node's child where the address belongs. */
+static inline unsigned int inner_search(const struct imap_node *node, unsigned int count,
+					uint64_t at)
+{
+	unsigned int n = node_search(node, 1, at);
+
+	return n < count ? n : count - 1;
+}
+
+/* Makes sure of `count` spare nodes. 0 or -ENOMEM. */
+int imap_store_reserve(struct imap_store *store, size_t count);
+/* A spare node, which must have been reserved. */
+struct imap_node *imap_store_take(struct imap_store *store);
+/* Ends the filling of a node that was taken: it can be linked. */
+void imap_node_seal(struct imap_node *node, unsigned int level, unsigned int count);
+/* Takes back a node that was unlinked. */
+void imap_store_give(struct imap_store *store, struct imap_node *node);
+void imap_store_done(struct imap_store *store);
+
+/* The way to the leaf where an address belongs; the map is not empty. */
+void imap_descend(const struct imap *map, uint64_t at, struct imap_path *path);
+/* The last address before the first entry behind the leaf of the path. */
+uint64_t imap_path_limit(const struct imap *map, const struct imap_path *path);
+/*
+ * Puts `n_new` slots in the place of `n_old` slots of the path's leaf, from slot `pos` on. 2 * levels + 1 spare nodes
+ * must be there if the leaf grows, `levels` if not. The path is used up.
+ */
+void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, unsigned int n_old,
+		 const struct imap_slot *new_slots, unsigned int n_new);
+/* Entries of the path's node at `level` have changed: mends the gaps above it. */
+void imap_mend_gaps(struct imap *map, struct imap_path *path, unsigned int level);
+
+#endif
