@@ -26,12 +26,15 @@ struct file_mapping {
 
 /* An empty slot means what Linux answers for a file without the operation: given at each. */
 struct file_ops {
-	const char *link; /* text of the /proc/self/fd link: "/dev/iommu", "anon_inode:[iommufd-pgfault]" */
+	/* Text of the /proc/self/fd link: "/dev/iommu", "anon_inode:[iommufd-pgfault]". */
+	const char *link;
 	/* 0 or positive, or -errno. Empty: -ENOTTY. */
 	long (*ioctl)(struct file *file, struct client *client, unsigned int cmd, uint64_t arg);
 	/* Bytes, or -errno; pos is -1 for read()/write(), the offset for pread()/pwrite(). Empty: -EINVAL. */
-	ssize_t (*read)(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
-	ssize_t (*write)(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
+	ssize_t (*read)(struct file *file, struct client *client, uint64_t buf, size_t count,
+			int64_t pos);
+	ssize_t (*write)(struct file *file, struct client *client, uint64_t buf, size_t count,
+			 int64_t pos);
 	/* EPOLL* bits that hold now; may be called with the context locked. Empty: always readable and writable. */
 	unsigned int (*poll)(struct file *file);
 	/* 0 or -errno. Empty: -ENODEV. */
@@ -58,8 +61,10 @@ void file_put(struct file *file);
 void file_changed(struct file *file);
 
 long file_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg);
-ssize_t file_read(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
-ssize_t file_write(struct file *file, struct client *client, uint64_t buf, size_t count, int64_t pos);
+ssize_t file_read(struct file *file, struct client *client, uint64_t buf, size_t count,
+		  int64_t pos);
+ssize_t file_write(struct file *file, struct client *client, uint64_t buf, size_t count,
+		   int64_t pos);
 unsigned int file_poll(struct file *file);
 int file_mmap(struct file *file, struct client *client, struct file_mapping *mapping);
 

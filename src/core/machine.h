@@ -19,6 +19,7 @@ void machine_put(struct machine *machine);
  * Opens a node of the machine by its path below /dev ("iommu", "vfio/vfio"): a file with one reference.
  * -ENOENT if there is no such node, -ENOMEM.
  */
-int machine_open(struct machine *machine, struct client *client, const char *node, struct file **ret_file);
+int machine_open(struct machine *machine, struct client *client, const char *node,
+		 struct file **ret_file);
 
 #endif
