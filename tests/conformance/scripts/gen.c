@@ -8,11 +8,11 @@
 #include "ops.h"
 
 static const struct maker *const families[] = {
-	map_makers, table_makers, event_makers, access_makers, compat_makers,
+	map_makers, table_makers, event_makers, access_makers, memory_makers, compat_makers,
 };
 
 static const char *const topics[TOPICS] = {
-	"mix", "vfio", "pasid", "viommu", "access", "pages", "limit", "dirty", "fault",
+	"mix", "vfio", "pasid", "viommu", "access", "pages", "limit", "dirty", "fault", "memory",
 };
 
 /* The row in which the weights before it have used `at` up, or (with UINT_MAX) NULL and the sum in *ret_sum. */

@@ -67,13 +67,13 @@ static void make_close(struct gen *g)
 /* A table to be read by columns. */
 /* clang-format off */
 const struct maker access_makers[] = {
-	/*                                       mix vfi pas vio acc pag lim dir fau */
-	{make_create,       K_IOAS,            {  2,  3,  0,  1,  3,  3,  2,  1,  0}},
-	{make_pages,        K_ACCESS_SLOT,     {  4,  5,  0,  1, 20,  6, 10,  2,  0}},
-	{make_unpin,        K_ACCESS_SLOT,     {  2,  3,  0,  1, 12,  3,  6,  1,  0}},
-	{make_rw,           K_ACCESS_SLOT,     {  3,  4,  0,  1, 14,  4,  8,  2,  0}},
-	{make_replace,      K_ACCESS_SLOT,     {  1,  1,  0,  0,  3,  1,  1,  0,  0}},
-	{make_close,        K_ACCESS_SLOT,     {  0,  0,  0,  0,  1,  0,  0,  0,  0}},
+	/*                                       mix vfi pas vio acc pag lim dir fau mem */
+	{make_create,       K_IOAS,            {  2,  3,  0,  1,  3,  3,  2,  1,  0,  3}},
+	{make_pages,        K_ACCESS_SLOT,     {  4,  5,  0,  1, 20,  6, 10,  2,  0, 10}},
+	{make_unpin,        K_ACCESS_SLOT,     {  2,  3,  0,  1, 12,  3,  6,  1,  0,  6}},
+	{make_rw,           K_ACCESS_SLOT,     {  3,  4,  0,  1, 14,  4,  8,  2,  0, 12}},
+	{make_replace,      K_ACCESS_SLOT,     {  1,  1,  0,  0,  3,  1,  1,  0,  0,  1}},
+	{make_close,        K_ACCESS_SLOT,     {  0,  0,  0,  0,  1,  0,  0,  0,  0,  0}},
 	{},
 };
 /* clang-format on */

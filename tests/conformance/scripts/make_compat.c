@@ -99,16 +99,16 @@ static void make_raw(struct gen *g)
 /* A table to be read by columns. */
 /* clang-format off */
 const struct maker compat_makers[] = {
-	/*                                       mix vfi pas vio acc pag lim dir fau */
-	{make_vfio_ioas,    K_IOAS,            {  1,  3,  1,  0,  0,  1,  0,  0,  0}},
-	{make_version,      K_NONE,            {  1,  3,  0,  0,  0,  0,  0,  0,  0}},
-	{make_set_iommu,    K_NONE,            {  1,  4,  0,  0,  0,  1,  0,  0,  0}},
-	{make_vfio_map,     K_IOAS,            {  1, 26,  0,  0,  0,  2,  0,  0,  0}},
-	{make_vfio_unmap,   K_IOAS,            {  1, 26,  0,  0,  0,  2,  0,  0,  0}},
-	{make_vfio_info,    K_NONE,            {  1,  6,  0,  0,  0,  1,  0,  0,  0}},
-	{make_check_part,   K_HWPT,            {  0,  8,  0,  0,  0,  1,  0,  0,  0}},
-	{make_copy_part,    K_IOAS,            {  0,  5,  0,  0,  0,  1,  0,  0,  0}},
-	{make_raw,          K_NONE,            {  1,  1,  0,  0,  0,  0,  0,  0,  0}},
+	/*                                       mix vfi pas vio acc pag lim dir fau mem */
+	{make_vfio_ioas,    K_IOAS,            {  1,  3,  1,  0,  0,  1,  0,  0,  0,  0}},
+	{make_version,      K_NONE,            {  1,  3,  0,  0,  0,  0,  0,  0,  0,  0}},
+	{make_set_iommu,    K_NONE,            {  1,  4,  0,  0,  0,  1,  0,  0,  0,  0}},
+	{make_vfio_map,     K_IOAS,            {  1, 26,  0,  0,  0,  2,  0,  0,  0,  1}},
+	{make_vfio_unmap,   K_IOAS,            {  1, 26,  0,  0,  0,  2,  0,  0,  0,  1}},
+	{make_vfio_info,    K_NONE,            {  1,  6,  0,  0,  0,  1,  0,  0,  0,  0}},
+	{make_check_part,   K_HWPT,            {  0,  8,  0,  0,  0,  1,  0,  0,  0,  0}},
+	{make_copy_part,    K_IOAS,            {  0,  5,  0,  0,  0,  1,  0,  0,  0,  0}},
+	{make_raw,          K_NONE,            {  1,  1,  0,  0,  0,  0,  0,  0,  0,  0}},
 	{},
 };
 /* clang-format on */

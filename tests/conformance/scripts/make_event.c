@@ -95,6 +95,18 @@ static void make_vevent_look(struct gen *g)
 	    pick_slot(g, &g->world.vevents));
 }
 
+/* Regions are counted from 0; what is not right is refused. */
+static void make_region(struct gen *g)
+{
+	if (chance(g, 40)) {
+		put(g, "region_unmap map=%lu", rnd(g, 3));
+		return;
+	}
+	put(g, "region_map slot=%lu delta=0x%x len=0x%lx prot=%lu shared=%d", rnd(g, 2),
+	    chance(g, 90) ? 0 : 0x1000, chance(g, 80) ? 0x2000 : rnd(g, 4) << 12,
+	    chance(g, 80) ? 3 : rnd(g, 8), chance(g, 90));
+}
+
 static void make_hw_queue(struct gen *g)
 {
 	uint32_t viommu = pick(g, K_VIOMMU);
@@ -149,22 +161,23 @@ static void make_check_cache(struct gen *g)
 /* A table to be read by columns. */
 /* clang-format off */
 const struct maker event_makers[] = {
-	/*                                       mix vfi pas vio acc pag lim dir fau */
-	{make_fault_alloc,  K_NONE,            {  1,  0,  1,  1,  0,  0,  0,  0,  2}},
-	{make_iopf,         K_FAULT_DEV,       {  4,  0,  4,  3,  0,  0,  0,  0, 26}},
-	{make_fault_read,   K_FAULT_SLOT,      {  2,  0,  2,  2,  0,  0,  0,  0, 16}},
-	{make_fault_write,  K_FAULT_SLOT,      {  2,  0,  2,  2,  0,  0,  0,  0, 14}},
-	{make_fault_look,   K_FAULT_SLOT,      {  1,  0,  1,  1,  0,  0,  0,  0,  5}},
-	{make_viommu,       K_PARENT,          {  1,  0,  1,  2,  0,  0,  0,  0,  1}},
-	{make_vdevice,      K_VIOMMU,          {  1,  0,  1,  5,  0,  0,  0,  0,  1}},
-	{make_veventq,      K_VIOMMU,          {  1,  0,  0,  4,  0,  0,  0,  0,  0}},
-	{make_vevent,       K_VEVENT_SLOT,     {  2,  0,  0, 12,  0,  0,  0,  0,  0}},
-	{make_vevent_read,  K_VEVENT_SLOT,     {  1,  0,  0,  8,  0,  0,  0,  0,  0}},
-	{make_vevent_look,  K_VEVENT_SLOT,     {  1,  0,  0,  4,  0,  0,  0,  0,  0}},
-	{make_hw_queue,     K_VIOMMU,          {  1,  0,  0,  6,  0,  0,  0,  0,  0}},
-	{make_invalidate,   K_NESTED,          {  3,  0,  2, 10,  0,  0,  0,  0,  2}},
-	{make_check_iotlb,  K_NESTED,          {  2,  0,  1,  6,  0,  0,  0,  0,  1}},
-	{make_check_cache,  K_VDEVICE,         {  1,  0,  0,  5,  0,  0,  0,  0,  0}},
+	/*                                       mix vfi pas vio acc pag lim dir fau mem */
+	{make_fault_alloc,  K_NONE,            {  1,  0,  1,  1,  0,  0,  0,  0,  2,  0}},
+	{make_iopf,         K_FAULT_DEV,       {  4,  0,  4,  3,  0,  0,  0,  0, 26,  0}},
+	{make_fault_read,   K_FAULT_SLOT,      {  2,  0,  2,  2,  0,  0,  0,  0, 16,  0}},
+	{make_fault_write,  K_FAULT_SLOT,      {  2,  0,  2,  2,  0,  0,  0,  0, 14,  0}},
+	{make_fault_look,   K_FAULT_SLOT,      {  1,  0,  1,  1,  0,  0,  0,  0,  5,  0}},
+	{make_viommu,       K_PARENT,          {  1,  0,  1,  2,  0,  0,  0,  0,  1,  0}},
+	{make_vdevice,      K_VIOMMU,          {  1,  0,  1,  5,  0,  0,  0,  0,  1,  0}},
+	{make_veventq,      K_VIOMMU,          {  1,  0,  0,  4,  0,  0,  0,  0,  0,  0}},
+	{make_vevent,       K_VEVENT_SLOT,     {  2,  0,  0, 12,  0,  0,  0,  0,  0,  0}},
+	{make_vevent_read,  K_VEVENT_SLOT,     {  1,  0,  0,  8,  0,  0,  0,  0,  0,  0}},
+	{make_vevent_look,  K_VEVENT_SLOT,     {  1,  0,  0,  4,  0,  0,  0,  0,  0,  0}},
+	{make_hw_queue,     K_VIOMMU,          {  1,  0,  0,  6,  0,  0,  0,  0,  0,  0}},
+	{make_region,        K_VIOMMU,          {  1,  0,  0,  3,  0,  0,  0,  0,  0,  0}},
+	{make_invalidate,   K_NESTED,          {  3,  0,  2, 10,  0,  0,  0,  0,  2,  0}},
+	{make_check_iotlb,  K_NESTED,          {  2,  0,  1,  6,  0,  0,  0,  0,  1,  0}},
+	{make_check_cache,  K_VDEVICE,         {  1,  0,  0,  5,  0,  0,  0,  0,  0,  0}},
 	{},
 };
 /* clang-format on */

@@ -132,21 +132,21 @@ static void make_memory_limit(struct gen *g)
 /* A table to be read by columns. */
 /* clang-format off */
 const struct maker map_makers[] = {
-	/*                                       mix vfi pas vio acc pag lim dir fau */
-	{make_ioas,         K_NONE,            {  3,  2,  2,  2,  3,  3,  3,  1,  2}},
-	{make_destroy,      K_ANY,             {  3,  2,  4,  6,  2,  3,  3,  2,  3}},
-	{make_iova_ranges,  K_IOAS,            {  3,  3,  3,  2,  3,  3,  2,  1,  2}},
-	{make_allow_iovas,  K_IOAS,            {  2,  2,  1,  1,  2,  2,  1,  1,  1}},
-	{make_map,          K_IOAS,            { 10,  3,  5,  4, 12, 14, 14,  8,  3}},
-	{make_map_file,     K_IOAS,            {  3,  2,  2,  1,  6,  6,  8,  4,  1}},
-	{make_copy,         K_IOAS,            {  6,  4,  2,  2, 16, 10, 14,  6,  1}},
-	{make_unmap,        K_IOAS,            {  7,  4,  4,  4, 10, 12, 12,  7,  2}},
-	{make_option,       K_IOAS,            {  2,  3,  1,  1,  2,  6,  2,  1,  1}},
-	{make_mem,          K_IOAS,            {  1,  1,  0,  0,  4,  1,  2,  0,  0}},
-	{make_reserved,     K_IOAS,            {  1,  1,  0,  1,  1,  1,  1,  0,  0}},
-	{make_check_map,    K_HWPT,            {  4,  6,  4,  2,  8, 10, 14,  4,  1}},
-	{make_check_refs,   K_IOAS,            {  2,  3,  2,  1,  8,  6,  8,  2,  0}},
-	{make_memory_limit, K_NONE,            {  0,  0,  0,  0,  1,  1,  8,  1,  0}},
+	/*                                       mix vfi pas vio acc pag lim dir fau mem */
+	{make_ioas,         K_NONE,            {  3,  2,  2,  2,  3,  3,  3,  1,  2,  2}},
+	{make_destroy,      K_ANY,             {  3,  2,  4,  6,  2,  3,  3,  2,  3,  1}},
+	{make_iova_ranges,  K_IOAS,            {  3,  3,  3,  2,  3,  3,  2,  1,  2,  0}},
+	{make_allow_iovas,  K_IOAS,            {  2,  2,  1,  1,  2,  2,  1,  1,  1,  0}},
+	{make_map,          K_IOAS,            { 10,  3,  5,  4, 12, 14, 14,  8,  3, 14}},
+	{make_map_file,     K_IOAS,            {  3,  2,  2,  1,  6,  6,  8,  4,  1,  7}},
+	{make_copy,         K_IOAS,            {  6,  4,  2,  2, 16, 10, 14,  6,  1,  8}},
+	{make_unmap,        K_IOAS,            {  7,  4,  4,  4, 10, 12, 12,  7,  2,  8}},
+	{make_option,       K_IOAS,            {  2,  3,  1,  1,  2,  6,  2,  1,  1,  1}},
+	{make_mem,          K_IOAS,            {  1,  1,  0,  0,  4,  1,  2,  0,  0,  0}},
+	{make_reserved,     K_IOAS,            {  1,  1,  0,  1,  1,  1,  1,  0,  0,  0}},
+	{make_check_map,    K_HWPT,            {  4,  6,  4,  2,  8, 10, 14,  4,  1,  8}},
+	{make_check_refs,   K_IOAS,            {  2,  3,  2,  1,  8,  6,  8,  2,  0,  8}},
+	{make_memory_limit, K_NONE,            {  0,  0,  0,  0,  1,  1,  8,  1,  0,  1}},
 	{},
 };
 /* clang-format on */

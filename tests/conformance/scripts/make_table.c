@@ -148,17 +148,17 @@ static void make_mock_dirty(struct gen *g)
 /* A table to be read by columns. */
 /* clang-format off */
 const struct maker table_makers[] = {
-	/*                                       mix vfi pas vio acc pag lim dir fau */
-	{make_device,       K_IOAS,            {  4,  4,  5,  4,  3,  5,  4,  3,  3}},
-	{make_paging,       K_DEV,             {  4,  3,  8,  4,  2,  5,  5,  6,  4}},
-	{make_paging_typed, K_DEV,             {  1,  1,  1,  1,  1,  1,  1,  1,  0}},
-	{make_nested,       K_PARENT,          {  3,  0,  5,  8,  0,  1,  0,  0,  8}},
-	{make_replace,      K_STDEV,           {  4,  3, 10,  8,  2,  5,  4,  5,  4}},
-	{make_hw_info,      K_DEV,             {  1,  1,  2,  1,  0,  0,  0,  1,  0}},
-	{make_pasid,        K_PASID_STDEV,     {  3,  0, 34,  1,  0,  0,  0,  1,  3}},
-	{make_set_dirty,    K_DIRTY,           {  2,  1,  1,  0,  0,  2,  2,  8,  0}},
-	{make_get_dirty,    K_DIRTY,           {  4,  2,  1,  0,  0,  4,  5, 22,  0}},
-	{make_mock_dirty,   K_DIRTY,           {  4,  2,  1,  0,  0,  4,  5, 20,  0}},
+	/*                                       mix vfi pas vio acc pag lim dir fau mem */
+	{make_device,       K_IOAS,            {  4,  4,  5,  4,  3,  5,  4,  3,  3,  4}},
+	{make_paging,       K_DEV,             {  4,  3,  8,  4,  2,  5,  5,  6,  4,  3}},
+	{make_paging_typed, K_DEV,             {  1,  1,  1,  1,  1,  1,  1,  1,  0,  0}},
+	{make_nested,       K_PARENT,          {  3,  0,  5,  8,  0,  1,  0,  0,  8,  0}},
+	{make_replace,      K_STDEV,           {  4,  3, 10,  8,  2,  5,  4,  5,  4,  3}},
+	{make_hw_info,      K_DEV,             {  1,  1,  2,  1,  0,  0,  0,  1,  0,  0}},
+	{make_pasid,        K_PASID_STDEV,     {  3,  0, 34,  1,  0,  0,  0,  1,  3,  0}},
+	{make_set_dirty,    K_DIRTY,           {  2,  1,  1,  0,  0,  2,  2,  8,  0,  0}},
+	{make_get_dirty,    K_DIRTY,           {  4,  2,  1,  0,  0,  4,  5, 22,  0,  0}},
+	{make_mock_dirty,   K_DIRTY,           {  4,  2,  1,  0,  0,  4,  5, 20,  0,  0}},
 	{},
 };
 /* clang-format on */

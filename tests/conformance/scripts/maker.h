@@ -21,6 +21,7 @@ enum topic {
 	T_LIMIT,  /* little temporary memory */
 	T_DIRTY,  /* dirty tracking with several page tables */
 	T_FAULT,  /* page faults */
+	T_MEMORY, /* the program changes its memory under the mappings */
 	TOPICS,
 };
 
@@ -40,7 +41,7 @@ struct maker {
 };
 
 extern const struct maker map_makers[], table_makers[], event_makers[], access_makers[],
-	compat_makers[];
+	memory_makers[], compat_makers[];
 
 /* Sets up a working arrangement of the topic, so that what follows is not all refused for want of one. */
 void prologue(struct gen *gen);

@@ -5,7 +5,7 @@
 #include "ops.h"
 
 static const struct op *const families[] = {
-	ioas_ops, hwpt_ops, event_ops, viommu_ops, mock_ops, access_ops, compat_ops,
+	ioas_ops, hwpt_ops, event_ops, viommu_ops, mock_ops, access_ops, memory_ops, compat_ops,
 };
 
 static const struct op *op_find(const char *name)

@@ -135,17 +135,14 @@ static void op_option(struct world *world, const struct args *args)
 		say(world, " val=0x%llx", (unsigned long long)cmd.val64);
 }
 
-/* The user's memory as it now is: shows what devices and accesses wrote. */
-static void op_mem(struct world *world, const struct args *args)
+static void op_change_process(struct world *world, const struct args *args)
 {
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
-	bool in_a = va >= A_BASE && va - A_BASE <= A_SIZE && length <= A_SIZE - (va - A_BASE);
-	bool in_f = va >= F_BASE && va - F_BASE <= F_SIZE && length <= F_SIZE - (va - F_BASE);
+	struct iommu_ioas_change_process cmd = {
+		.size = sizeof(cmd),
+		.__reserved = arg(args, "rsv"),
+	};
 
-	if (in_a || in_f)
-		say(world, "hash=%016lx", (unsigned long)hash((void *)va, length));
-	else
-		say(world, "skip");
+	call(world, IOMMU_IOAS_CHANGE_PROCESS, &cmd);
 }
 
 const struct op ioas_ops[] = {
@@ -158,6 +155,6 @@ const struct op ioas_ops[] = {
 	{"copy", op_copy},
 	{"unmap", op_unmap},
 	{"option", op_option},
-	{"mem", op_mem},
+	{"change_process", op_change_process},
 	{},
 };

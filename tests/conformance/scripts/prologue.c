@@ -192,7 +192,7 @@ void prologue(struct gen *gen)
 {
 	static void (*const set_ups[TOPICS])(struct gen *) = {
 		set_up_nothing, set_up_vfio,  set_up_pasid, set_up_viommu, set_up_access,
-		set_up_pages,	set_up_limit, set_up_dirty, set_up_fault,
+		set_up_pages,	set_up_limit, set_up_dirty, set_up_fault,  set_up_access,
 	};
 	enum topic topic = gen->topic;
 

@@ -39,7 +39,8 @@ void world_init(struct world *world)
 {
 	*world = (struct world){};
 	world->memfd = memfd_create("F", MFD_CLOEXEC);
-	if (world->memfd < 0 || ftruncate(world->memfd, F_SIZE))
+	world->scratch = memfd_create("scratch", MFD_CLOEXEC);
+	if (world->scratch < 0 || world->memfd < 0 || ftruncate(world->memfd, F_SIZE))
 		err(2, "memfd");
 	map_buffer(A_BASE, A_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	map_buffer(F_BASE, F_SIZE, MAP_SHARED, world->memfd);

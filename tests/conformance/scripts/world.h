@@ -28,7 +28,17 @@ struct slots {
 
 struct world {
 	int iommu, memfd;
+	int scratch; /* a file, through which bytes go that may fault */
 	struct slots faults, vevents, accesses;
+	struct {
+		uint64_t offset, length; /* what a vIOMMU offers for mmap, in order of creation */
+	} regions[SLOTS];
+	unsigned int n_regions;
+	struct {
+		void *at;
+		uint64_t length;
+	} mappings[SLOTS];
+	unsigned int n_mappings;
 	char result[TEXT_MAX]; /* of the operation that runs */
 	size_t length;
 };

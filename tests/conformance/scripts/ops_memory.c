@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program's own memory, which it may change while it is mapped for devices: what is pinned stays what it was, what is
+ * not is looked at when it is needed.
+ *
+ * Bytes are moved by reads and writes of a file, since parts of the buffers may be gone.
+ */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ops.h"
+
+#define MEM_MAX (1u << 20)
+
+/* Only the buffers may be touched: else says skip. */
+static bool in_buffers(struct world *world, uint64_t va, uint64_t length)
+{
+	if ((va >= A_BASE && va - A_BASE <= A_SIZE && length <= A_SIZE - (va - A_BASE)) ||
+	    (va >= F_BASE && va - F_BASE <= F_SIZE && length <= F_SIZE - (va - F_BASE)))
+		return true;
+	say(world, "skip");
+	return false;
+}
+
+static void say_done(struct world *world, int ret)
+{
+	if (ret)
+		say_errno(world);
+	else
+		say(world, "0");
+}
+
+/* The bytes as they now are: shows what devices and accesses wrote. */
+static void op_mem(struct world *world, const struct args *args)
+{
+	static unsigned char copy[MEM_MAX];
+	uint64_t va = arg(args, "va"), length = arg(args, "len");
+
+	if (!in_buffers(world, va, length))
+		return;
+	if (length > MEM_MAX)
+		say(world, "skip");
+	else if (pwrite(world->scratch, (void *)va, length, 0) != (ssize_t)length ||
+		 pread(world->scratch, copy, length, 0) != (ssize_t)length)
+		say(world, "EFAULT");
+	else
+		say(world, "hash=%016lx", (unsigned long)hash(copy, length));
+}
+
+static void op_user_fill(struct world *world, const struct args *args)
+{
+	static unsigned char bytes[1u << 16];
+	uint64_t va = arg(args, "va"), length = arg(args, "len");
+
+	if (!in_buffers(world, va, length))
+		return;
+	if (length > sizeof(bytes)) {
+		say(world, "skip");
+		return;
+	}
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = arg(args, "byte") + i / 4096;
+	if (pwrite(world->scratch, bytes, length, 0) != (ssize_t)length ||
+	    pread(world->scratch, (void *)va, length, 0) != (ssize_t)length)
+		say(world, "EFAULT");
+	else
+		say(world, "0");
+}
+
+static void op_user_unmap(struct world *world, const struct args *args)
+{
+	uint64_t va = arg(args, "va"), length = arg(args, "len");
+
+	if (in_buffers(world, va, length))
+		say_done(world, munmap((void *)va, length));
+}
+
+/* Fresh private memory there, in place of what was. */
+static void op_user_map(struct world *world, const struct args *args)
+{
+	uint64_t va = arg(args, "va"), length = arg(args, "len");
+	void *at;
+
+	if (!in_buffers(world, va, length))
+		return;
+	at = mmap((void *)va, length, arg(args, "prot"), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		  -1, 0);
+	say_done(world, at == MAP_FAILED);
+	if (at != MAP_FAILED)
+		madvise(at, length, MADV_NOHUGEPAGE);
+}
+
+static void op_user_protect(struct world *world, const struct args *args)
+{
+	uint64_t va = arg(args, "va"), length = arg(args, "len");
+
+	if (in_buffers(world, va, length))
+		say_done(world, mprotect((void *)va, length, arg(args, "prot")));
+}
+
+/* Private memory reads as zeros afterwards, that of the file stays. */
+static void op_user_drop(struct world *world, const struct args *args)
+{
+	uint64_t va = arg(args, "va"), length = arg(args, "len");
+
+	if (in_buffers(world, va, length))
+		say_done(world, madvise((void *)va, length, MADV_DONTNEED));
+}
+
+/* Moves pages to another place in the buffers; what was there goes, and a hole stays behind. */
+static void op_user_move(struct world *world, const struct args *args)
+{
+	uint64_t va = arg(args, "va"), length = arg(args, "len"), to = arg(args, "to");
+	void *at;
+
+	if (!in_buffers(world, va, length) || !in_buffers(world, to, length))
+		return;
+	at = mremap((void *)va, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to);
+	say_done(world, at == MAP_FAILED);
+}
+
+static void op_file_size(struct world *world, const struct args *args)
+{
+	say_done(world, ftruncate(world->memfd, arg(args, "len")));
+}
+
+const struct op memory_ops[] = {
+	{"mem", op_mem},
+	{"user_fill", op_user_fill},
+	{"user_unmap", op_user_unmap},
+	{"user_map", op_user_map},
+	{"user_protect", op_user_protect},
+	{"user_drop", op_user_drop},
+	{"user_move", op_user_move},
+	{"file_size", op_file_size},
+	{},
+};
