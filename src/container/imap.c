@@ -86,7 +86,7 @@ int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
 	rc = reserve(map);
 	if (rc)
 		return rc;
-	if (map->levels)
+	if (map->levels) /* NOLINTNEXTLINE: it has not changed since the path was made */
 		imap_change(map, &path, path.index[0], 0, &slot, 1);
 	else
 		insert_root(map, slot);
