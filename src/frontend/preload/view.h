@@ -32,13 +32,20 @@ bool view_open(int dirfd, const char *path, int flags, int *ret_fd);
  */
 bool view_open_late(int dirfd, const char *path, int flags, int *ret_fd);
 
+/* The arguments of mmap(). */
+struct mmap_call {
+	void *addr;
+	size_t length;
+	int prot, flags, fd;
+	off_t offset;
+};
+
 /*
  * mmap() asks when flags have MAP_HUGETLB or fd is not -1. True: --pretend-hugepages is on, the
  * mapping is done with ordinary pages at an address aligned as huge pages would be, and *ret_addr
  * is the answer (MAP_FAILED: errno says why).
  */
-bool hugepages_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset,
-		    void **ret_addr);
+bool hugepages_mmap(const struct mmap_call *call, void **ret_addr);
 
 /*
  * What the path calls ask; the descriptor calls' side provides it.

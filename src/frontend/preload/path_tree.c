@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* The tree of virtual nodes. Few nodes and shallow: lists, walked by component. */
+#include "frontend/preload/path_tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* Takes the next component off *path: its length, 0 at the end. Slashes and "." are passed over. */
+static size_t next_component(const char **path, const char **ret_name)
+{
+	const char *p = *path;
+	size_t length;
+
+	do {
+		p += strspn(p, "/");
+		length = strcspn(p, "/");
+		*ret_name = p;
+		p += length;
+	} while (length == 1 && **ret_name == '.');
+	*path = p;
+	return length;
+}
+
+static uint64_t name_bit(const char *name, size_t length)
+{
+	unsigned int hash = (unsigned char)name[0] + 7 * (unsigned char)name[length - 1];
+
+	return 1ull << ((hash + 13 * length) & 63);
+}
+
+void vtree_init(struct vtree *tree)
+{
+	*tree = (struct vtree){
+		.root = {.kind = VNODE_DIR, .mode = 0755, .ino = 1, .name = (char *)""},
+		.last_ino = 1};
+	LIST_INIT(&tree->root.children);
+}
+
+/* The last leaf under `dir`, which is childless itself when there is none: no recursion. */
+static struct vnode *leaf_of(struct vnode *dir)
+{
+	while (!LIST_EMPTY(&dir->children))
+		dir = LIST_FIRST(&dir->children);
+	return dir;
+}
+
+void vtree_done(struct vtree *tree)
+{
+	struct vnode *vnode;
+
+	while ((vnode = leaf_of(&tree->root)) != &tree->root) {
+		LIST_REMOVE(vnode, siblings);
+		free(vnode->name);
+		free(vnode->target);
+		free(vnode);
+	}
+}
+
+const struct vnode *vnode_child(const struct vnode *dir, const char *name, size_t length)
+{
+	const struct vnode *child;
+
+	LIST_FOREACH(child, &dir->children, siblings)
+	if (!strncmp(child->name, name, length) && !child->name[length])
+		return child;
+	return NULL;
+}
+
+static char *copy_text(const char *text, size_t length)
+{
+	char *copy = mem_alloc(length + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+static int add_child(struct vtree *tree, struct vnode *dir, const char *name, size_t length,
+		     struct vnode **ret_child)
+{
+	struct vnode *child = mem_zalloc(sizeof(*child));
+
+	if (!child)
+		return -ENOMEM;
+	child->name = copy_text(name, length);
+	if (!child->name) {
+		free(child);
+		return -ENOMEM;
+	}
+	child->kind = VNODE_DIR;
+	child->mode = 0755;
+	child->ino = ++tree->last_ino;
+	child->parent = dir;
+	LIST_INIT(&child->children);
+	LIST_INSERT_HEAD(&dir->children, child, siblings);
+	tree->names |= name_bit(name, length);
+	*ret_child = child;
+	return 0;
+}
+
+/* Makes the node of `path`, as a directory, and those on the way; 1 if it was there. */
+static int add_path(struct vtree *tree, const char *path, struct vnode **ret_vnode)
+{
+	struct vnode *dir = &tree->root, *child;
+	const char *name;
+	size_t length;
+	int r = 1;
+
+	while ((length = next_component(&path, &name))) {
+		if (dir->kind != VNODE_DIR)
+			return -ENOTDIR;
+		child = (struct vnode *)vnode_child(dir, name, length);
+		r = 1;
+		if (!child)
+			r = add_child(tree, dir, name, length, &child);
+		if (r < 0)
+			return r;
+		dir = child;
+	}
+	*ret_vnode = dir;
+	return r;
+}
+
+static int add_leaf(struct vtree *tree, const char *path, enum vnode_kind kind, mode_t mode,
+		    struct vnode **ret_vnode)
+{
+	struct vnode *vnode;
+	int r = add_path(tree, path, &vnode);
+
+	if (r)
+		return r < 0 ? r : -EEXIST;
+	vnode->kind = kind;
+	vnode->mode = mode;
+	*ret_vnode = vnode;
+	return 0;
+}
+
+int vtree_add_dir(struct vtree *tree, const char *path)
+{
+	struct vnode *vnode;
+	int r = add_path(tree, path, &vnode);
+
+	if (r < 0)
+		return r;
+	return vnode->kind == VNODE_DIR ? 0 : -EEXIST;
+}
+
+int vtree_add_char(struct vtree *tree, const char *path, mode_t mode, unsigned int major,
+		   unsigned int minor)
+{
+	struct vnode *vnode;
+	int r = add_leaf(tree, path, VNODE_CHAR, mode, &vnode);
+
+	if (r)
+		return r;
+	vnode->major = major;
+	vnode->minor = minor;
+	return 0;
+}
+
+int vtree_add_text(struct vtree *tree, const char *path, mode_t mode, vnode_text_fn text)
+{
+	struct vnode *vnode;
+	int r = add_leaf(tree, path, VNODE_TEXT, mode, &vnode);
+
+	if (r)
+		return r;
+	vnode->text = text;
+	return 0;
+}
+
+int vtree_add_link(struct vtree *tree, const char *path, const char *target)
+{
+	char *copy = copy_text(target, strlen(target));
+	struct vnode *vnode;
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	r = add_leaf(tree, path, VNODE_LINK, 0777, &vnode);
+	if (r) {
+		free(copy);
+		return r;
+	}
+	vnode->target = copy;
+	return 0;
+}
+
+const struct vnode *vtree_find(const struct vtree *tree, const char *path)
+{
+	const struct vnode *vnode = &tree->root;
+	const char *name;
+	size_t length;
+
+	if (*path != '/')
+		return NULL;
+	while (vnode && (length = next_component(&path, &name)))
+		vnode = vnode_child(vnode, name, length);
+	/* "/dev/iommu/" and "/dev/iommu/." name no file, as on a real file system. */
+	if (vnode && vnode->kind != VNODE_DIR &&
+	    (path[-1] == '/' || (path[-1] == '.' && path[-2] == '/')))
+		return NULL;
+	return vnode;
+}
+
+int vnode_path(const struct vnode *vnode, char *buf, size_t size)
+{
+	size_t at = size - 1, length;
+
+	buf[at] = '\0';
+	for (; vnode->parent; vnode = vnode->parent) {
+		length = strlen(vnode->name);
+		if (at < length + 1)
+			return -ENAMETOOLONG;
+		at -= length;
+		memcpy(buf + at, vnode->name, length);
+		buf[--at] = '/';
+	}
+	if (at == size - 1)
+		buf[--at] = '/';
+	memmove(buf, buf + at, size - at);
+	return size - 1 - at;
+}
+
+bool vtree_may_name(const struct vtree *tree, const char *path)
+{
+	const char *end = path + strlen(path), *start;
+
+	while (end > path && end[-1] == '/')
+		end--;
+	for (start = end; start > path && start[-1] != '/'; start--)
+		;
+	return start < end && (tree->names & name_bit(start, end - start));
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tree of virtual nodes: what a machine adds to the file system that a program sees. Directories
+ * of the tree that exist for real (/dev) are shown merged, the others (/dev/vfio on most machines)
+ * are the tree's alone.
+ *
+ * Locking: none. A tree is built before it is looked at; then it is constant.
+ */
+#ifndef UIOMMUFD_PRELOAD_PATH_TREE_H
+#define UIOMMUFD_PRELOAD_PATH_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+enum vnode_kind {
+	VNODE_DIR,
+	VNODE_CHAR, /* a device node, opened through the core */
+	VNODE_TEXT, /* a file whose text is made when it is opened */
+	VNODE_LINK, /* a symbolic link */
+};
+
+struct vnode;
+
+/* Writes at most `size` bytes; returns how many, or -errno. */
+typedef ssize_t (*vnode_text_fn)(const struct vnode *vnode, char *buf, size_t size);
+
+struct vnode {
+	enum vnode_kind kind;
+	mode_t mode;		   /* permissions only */
+	uint64_t ino;		   /* unique in the tree */
+	char *name;		   /* the last component; "" for the root */
+	struct vnode *parent;	   /* NULL for the root */
+	unsigned int major, minor; /* CHAR */
+	vnode_text_fn text;	   /* TEXT */
+	char *target;		   /* LINK */
+	LIST_HEAD(, vnode) children;
+	LIST_ENTRY(vnode) siblings;
+};
+
+struct vtree {
+	struct vnode root;
+	uint64_t last_ino;
+	uint64_t names; /* a bit for the hash of each node's name: see vtree_may_name() */
+};
+
+void vtree_init(struct vtree *tree);
+void vtree_done(struct vtree *tree);
+
+/*
+ * Add a node by its absolute path; the directories on the way are made with mode 0755. Adding a
+ * directory that is there is fine. -EEXIST, -ENOTDIR, -ENOMEM.
+ */
+int vtree_add_dir(struct vtree *tree, const char *path);
+int vtree_add_char(struct vtree *tree, const char *path, mode_t mode, unsigned int major,
+		   unsigned int minor);
+int vtree_add_text(struct vtree *tree, const char *path, mode_t mode, vnode_text_fn text);
+int vtree_add_link(struct vtree *tree, const char *path, const char *target);
+
+/*
+ * The node of an absolute path, or NULL. Doubled slashes and "." are understood; ".." and the links
+ * of the tree are not followed (path_walk() does). A path that can't be in the tree leaves at the
+ * first component.
+ */
+const struct vnode *vtree_find(const struct vtree *tree, const char *path);
+/* A child by its name, which ends at `length`. */
+const struct vnode *vnode_child(const struct vnode *dir, const char *name, size_t length);
+/* The absolute path: its length, or -ENAMETOOLONG. */
+int vnode_path(const struct vnode *vnode, char *buf, size_t size);
+
+/*
+ * Could the last component of `path` be the name of a node? False is certain. For relative paths,
+ * whose folder is too expensive to look up every time.
+ */
+bool vtree_may_name(const struct vtree *tree, const char *path);
+
+#endif

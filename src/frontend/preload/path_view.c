@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's own tree, and the quick tests that keep everybody else's paths out of it. */
+#include "frontend/preload/path_view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frontend/preload/hugepages.h"
+#include "frontend/preload/procfs.h"
+#include "frontend/preload/view.h"
+
+/* The kernel's /dev/iommu has a dynamic minor: it differs between machines. This one is out of the
+ * way of the real ones. */
+#define IOMMU_MINOR 1000
+#define MISC_MAJOR  10
+#define VFIO_MINOR  196 /* fixed, in the kernel's list of devices */
+
+/* Far above what devtmpfs hands out. */
+#define INO_BASE 0x69000000
+
+static struct {
+	struct vtree tree;
+} view;
+
+static int build(void)
+{
+	int r = vtree_add_char(&view.tree, "/dev/iommu", 0660, MISC_MAJOR, IOMMU_MINOR);
+
+	if (!r)
+		r = vtree_add_char(&view.tree, "/dev/vfio/vfio", 0666, MISC_MAJOR, VFIO_MINOR);
+	if (!r)
+		r = hugepages_add_nodes(&view.tree);
+	return r;
+}
+
+/*
+ * Before main, when there is one thread and no signal handler of the program. Calls that come
+ * earlier see an empty tree. Without memory for it there is nothing sensible that a program could
+ * be shown.
+ */
+__attribute__((constructor)) static void view_init(void)
+{
+	vtree_init(&view.tree);
+	if (build()) {
+		static const char text[] = "uiommufd: out of memory: /dev/iommu can't be shown.\n";
+
+		(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+		_exit(127);
+	}
+}
+
+static const struct path_env env = {.tree = &view.tree, .fd_link = preload_fd_link};
+
+/* Can be read at all: the kernel answers the other ones, with EFAULT. */
+static bool is_text(const char *path)
+{
+	return (uintptr_t)path >= 4096 && (intptr_t)path > 0;
+}
+
+/* The walk in full, keeping errno. */
+static const struct vnode *walk(int dirfd, const char *path, bool follow)
+{
+	char found[PATH_MAX];
+	const struct vnode *vnode = NULL;
+	int saved = errno;
+
+	if (path_walk(&env, dirfd, path, follow, found, &vnode))
+		vnode = NULL;
+	errno = saved;
+	return vnode;
+}
+
+static bool has_dot_dot(const char *path)
+{
+	for (path = strstr(path, ".."); path; path = strstr(path + 1, ".."))
+		if (path[-1] == '/' && (!path[2] || path[2] == '/'))
+			return true;
+	return false;
+}
+
+static const struct vnode *find_absolute(const char *path, bool follow)
+{
+	const struct vnode *vnode;
+	int fd;
+
+	/* No path of ours or of our descriptors begins otherwise: /dev, /proc, /sys. */
+	if (path[1] != 'd' && path[1] != 'p' && path[1] != 's')
+		return NULL;
+	vnode = vtree_find(&view.tree, path);
+	if (vnode && vnode->kind == VNODE_LINK && follow)
+		return walk(AT_FDCWD, path, follow);
+	if (vnode)
+		return vnode;
+	fd = follow ? path_fd_number(path) : -1;
+	if (fd >= 0)
+		return view_of_fd(fd);
+	return has_dot_dot(path) ? walk(AT_FDCWD, path, follow) : NULL;
+}
+
+const struct vnode *view_find(int dirfd, const char *path, bool follow)
+{
+	const struct vnode *vnode;
+
+	if (!is_text(path))
+		return NULL;
+	if (*path == '/')
+		vnode = find_absolute(path, follow);
+	else
+		vnode = vtree_may_name(&view.tree, path) ? walk(dirfd, path, follow) : NULL;
+	return vnode && vnode->kind != VNODE_DIR ? vnode : NULL;
+}
+
+static bool is_link(int dirfd, const char *path)
+{
+	char byte;
+
+	return syscall(SYS_readlinkat, dirfd, path, &byte, 1) >= 0;
+}
+
+const struct vnode *view_find_late(int dirfd, const char *path, bool follow, int error)
+{
+	const struct vnode *vnode = NULL;
+	int saved = errno, r = 0;
+	char found[PATH_MAX];
+
+	if (error != ENOENT && error != ENOTDIR && error != ENXIO)
+		return NULL;
+	if (vtree_may_name(&view.tree, path) || (follow && is_link(dirfd, path)))
+		r = path_walk(&env, dirfd, path, follow, found, &vnode);
+	errno = r == -ENOTDIR ? ENOTDIR : saved;
+	return r ? NULL : vnode;
+}
+
+const struct vnode *view_of_dir(int dirfd)
+{
+	char path[PATH_MAX];
+	int saved = errno;
+	int r = path_of_dir(dirfd, path);
+	const struct vnode *vnode = r ? NULL : vtree_find(&view.tree, path);
+
+	errno = saved;
+	return vnode && vnode->kind == VNODE_DIR ? vnode : NULL;
+}
+
+const struct vnode *view_of_fd(int fd)
+{
+	const char *link = preload_fd_link(fd);
+
+	return link && *link == '/' ? vtree_find(&view.tree, link) : NULL;
+}
+
+bool view_real_path(const char *path, int error, char ret_path[static PATH_MAX])
+{
+	const struct vnode *vnode = error ? view_find_late(AT_FDCWD, path, true, error)
+					  : view_find(AT_FDCWD, path, true);
+
+	return vnode && vnode_path(vnode, ret_path, PATH_MAX) >= 0;
+}
+
+static int open_char(const struct vnode *vnode, int flags)
+{
+	char path[PATH_MAX];
+	int r = vnode_path(vnode, path, sizeof(path));
+
+	if (r < 0)
+		return r;
+	return preload_open_node(path + strlen("/dev/"), flags);
+}
+
+/* What a program writes to a text file of ours changes nothing: there is nothing to set. */
+static int open_text(const struct vnode *vnode, int flags)
+{
+	long fd;
+
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return procfs_open_text(vnode, flags);
+	if (!(vnode->mode & 0222))
+		return -EACCES;
+	fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", flags & ~(O_CREAT | O_TRUNC), 0);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int open_dir(const struct vnode *vnode, int flags)
+{
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT))
+		return -EISDIR;
+	return path_open_dir(vnode, flags);
+}
+
+int view_open_node(const struct vnode *vnode, int flags)
+{
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	if ((flags & O_DIRECTORY) && vnode->kind != VNODE_DIR)
+		return -ENOTDIR;
+	switch (vnode->kind) {
+	case VNODE_DIR:
+		return open_dir(vnode, flags);
+	case VNODE_CHAR:
+		return open_char(vnode, flags);
+	case VNODE_TEXT:
+		return open_text(vnode, flags);
+	default:
+		return -ELOOP; /* O_NOFOLLOW */
+	}
+}
+
+bool view_open(int dirfd, const char *path, int flags, int *ret_fd)
+{
+	const struct vnode *vnode;
+	int saved = errno, fd;
+
+	if (!is_text(path))
+		return false;
+	if (procfs_open_status(&env, dirfd, path, flags, ret_fd))
+		return true;
+	vnode = view_find(dirfd, path, !(flags & O_NOFOLLOW));
+	if (!vnode)
+		return false;
+	fd = view_open_node(vnode, flags);
+	errno = saved;
+	*ret_fd = fd;
+	return true;
+}
+
+bool view_open_late(int dirfd, const char *path, int flags, int *ret_fd)
+{
+	int saved = errno;
+	const struct vnode *vnode = view_find_late(dirfd, path, !(flags & O_NOFOLLOW), saved);
+
+	if (!vnode)
+		return false;
+	*ret_fd = view_open_node(vnode, flags);
+	errno = saved;
+	return true;
+}
+
+int view_access(const struct vnode *vnode, int mode)
+{
+	switch (vnode->kind) {
+	case VNODE_DIR:
+		return (mode & W_OK) && geteuid() ? -EACCES : 0;
+	case VNODE_TEXT:
+		return (mode & X_OK) || ((mode & W_OK) && geteuid()) ? -EACCES : 0;
+	default:
+		return mode & X_OK ? -EACCES : 0;
+	}
+}

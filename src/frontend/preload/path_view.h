@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which paths are the machine's. The path calls come here before the real call, at the cost of a
+ * few compares for a path that can't be ours, and once more after a real call that found nothing.
+ */
+#ifndef UIOMMUFD_PRELOAD_PATH_VIEW_H
+#define UIOMMUFD_PRELOAD_PATH_VIEW_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "frontend/preload/path_walk.h"
+
+/*
+ * The node that a path names, or NULL. Directories are not told here: one that exists for real is
+ * the kernel's to answer. Keeps errno.
+ */
+const struct vnode *view_find(int dirfd, const char *path, bool follow);
+/*
+ * The same when the real call has failed with `error`: directories too, and any spelling. Keeps
+ * errno, or makes it ENOTDIR when the path goes on behind a node.
+ */
+const struct vnode *view_find_late(int dirfd, const char *path, bool follow, int error);
+/* The node of an open directory, or NULL if the tree has nothing in it. Keeps errno. */
+const struct vnode *view_of_dir(int dirfd);
+/* The node behind one of our descriptors; NULL if it has none (a fault queue's) or is not ours.
+ * Keeps errno. */
+const struct vnode *view_of_fd(int fd);
+
+/*
+ * realpath() of a path that ends at a node: true, and its text. `error` is 0 before the real call
+ * (no directories then), or what it failed with. Keeps errno.
+ */
+bool view_real_path(const char *path, int error, char ret_path[static PATH_MAX]);
+
+/* open() of a node, a directory too: a descriptor or -errno. Changes errno. */
+int view_open_node(const struct vnode *vnode, int flags);
+/* access() of it: 0 or -errno. */
+int view_access(const struct vnode *vnode, int mode);
+/* What stat says of a node. */
+void view_stat(const struct vnode *vnode, struct stat *ret_st);
+/*
+ * Puts right what the real fstatat(dirfd, path, flags) answered: true if *ret_st is to be told
+ * instead. The answer's own mode and link count betray the two cases: our descriptors are sockets,
+ * those of virtual directories are unlinked directories. Keeps errno.
+ */
+bool view_correct_stat(int dirfd, const char *path, int flags, mode_t mode, nlink_t nlink,
+		       struct stat *ret_st);
+
+#endif
