@@ -21,10 +21,12 @@ struct options {
 	unsigned int shown;	    /* differences of a script that are printed */
 	unsigned int part, n_parts; /* only every n-th file, from 1 */
 	const char *expected, *reference, *topic;
+	FILE *failures; /* gets the names of those that differ, or NULL */
 };
 
 static const char usage[] =
 	"usage: replay [--part I/N] [--differences N] [--expected-failures FILE] FILE|FOLDER...\n"
+	"       replay --write-failures FILE FILE|FOLDER...\n"
 	"       replay --record [--rebind] FILE\n"
 	"       replay --shrink [--reference COMMAND] FILE\n"
 	"       replay --fuzz [--topic TOPIC] SEED COUNT\n";
@@ -98,16 +100,21 @@ static bool judge(const char *path, bool same, const struct options *o)
 	return !same;
 }
 
-/* Takes what nftw or the command line found; counts, so that --part can choose. */
+/* seen counts all files, so that --part can choose. */
 struct tally {
 	unsigned int seen, passed, failed;
 };
 
 static void one_file(const char *path, const struct options *o, struct tally *tally)
 {
+	bool same;
+
 	if (tally->seen++ % o->n_parts != o->part - 1)
 		return;
-	if (judge(path, replay_file(path, o), o))
+	same = replay_file(path, o);
+	if (!same && o->failures)
+		fprintf(o->failures, "%s\n", basename(path));
+	if (judge(path, same, o))
 		tally->passed++;
 	else
 		tally->failed++;
@@ -185,6 +192,15 @@ static int with_script(const char *path, const struct options *o)
 	return ret;
 }
 
+static FILE *open_list(const char *path)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		err(2, "%s", path);
+	return file;
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option names[] = {
@@ -197,6 +213,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"differences", required_argument, NULL, 'd'},
 		{"part", required_argument, NULL, 'p'},
 		{"expected-failures", required_argument, NULL, 'e'},
+		{"write-failures", required_argument, NULL, 'w'},
 		{},
 	};
 	int c;
@@ -218,6 +235,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->shown = strtoul(optarg, NULL, 0);
 		else if (c == 'e')
 			o->expected = optarg;
+		else if (c == 'w')
+			o->failures = open_list(optarg);
 		else if (c != 'p' || sscanf(optarg, "%u/%u", &o->part, &o->n_parts) != 2)
 			errx(2, "bad option\n%s", usage);
 	}
