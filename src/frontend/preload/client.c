@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The process itself as a client of its own files. */
+#include "frontend/preload/process.h"
+#include "frontend/preload/real.h"
+
+static struct process *of_client(struct client *client)
+{
+	return (struct process *)((char *)client - offsetof(struct process, client));
+}
+
+static int own_fd_file(struct client *client, int fd, struct file **ret_file)
+{
+	struct descriptor descriptor;
+	int rc = descriptor_find(fd, &descriptor);
+
+	(void)client;
+	if (rc)
+		return rc == -EBADF ? -EBADF : -ENOENT;
+	if (!descriptor.local)
+		return -ENOENT;
+	*ret_file = file_get(descriptor.local->file);
+	descriptor_done(&descriptor);
+	return 0;
+}
+
+static int own_fd_native(struct client *client, int fd)
+{
+	int native;
+
+	(void)client;
+	if (descriptor_reserved(fd))
+		return -EBADF;
+	native = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, 0);
+	return native < 0 ? -errno : native;
+}
+
+static int own_fd_install(struct client *client, struct file *file)
+{
+	struct endpoint *endpoint;
+	int fd, rc;
+
+	rc = service_install(of_client(client)->service, file, &fd, &endpoint);
+	if (rc)
+		return rc;
+	descriptor_remember(fd, (uintptr_t)endpoint);
+	return fd;
+}
+
+/* The caller may hold a lock that the file's release wants: the service's loop sees the last close soon. */
+static void own_fd_close(struct client *client, int fd)
+{
+	(void)client;
+	descriptor_forget(fd);
+	REAL(close)(fd);
+}
+
+const struct client_ops process_client_ops = {
+	.fd_file = own_fd_file,
+	.fd_native = own_fd_native,
+	.fd_install = own_fd_install,
+	.fd_close = own_fd_close,
+};

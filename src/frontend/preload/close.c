@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What ends or copies descriptors. The close of one of ours returns when a last close has had its effect: programs close, open again
+ * and look.
+ */
+#include "frontend/preload/process.h"
+#include "frontend/preload/real.h"
+
+#include <stdarg.h>
+
+SHIM int close(int fd)
+{
+	struct identity identity;
+	bool ours;
+	int rc;
+
+	if (descriptor_reserved(fd)) {
+		errno = EBADF;
+		return -1;
+	}
+	ours = descriptor_closing(fd, &identity);
+	rc = REAL(close)(fd);
+	if (ours)
+		descriptor_closed(&identity);
+	return rc;
+}
+
+/* Copies start unknown: what they are is in the descriptor. */
+static int copied(int fd)
+{
+	if (fd >= 0)
+		descriptor_forget(fd);
+	return fd;
+}
+
+SHIM int dup(int fd)
+{
+	return copied(REAL(dup)(fd));
+}
+
+SHIM int dup2(int fd, int to)
+{
+	struct identity identity;
+	bool ours = false;
+	int rc;
+
+	if (fd != to) {
+		descriptor_yield(to);
+		ours = descriptor_closing(to, &identity);
+	}
+	rc = REAL(dup2)(fd, to);
+	if (ours && rc >= 0)
+		descriptor_closed(&identity);
+	return rc;
+}
+
+SHIM int dup3(int fd, int to, int flags)
+{
+	struct identity identity;
+	bool ours = false;
+	int rc;
+
+	if (fd != to) {
+		descriptor_yield(to);
+		ours = descriptor_closing(to, &identity);
+	}
+	rc = REAL(dup3)(fd, to, flags);
+	if (ours && rc >= 0)
+		descriptor_closed(&identity);
+	return rc;
+}
+
+/* The access mode is the one thing that the socket doesn't know. */
+static int status_flags(int fd, int flags)
+{
+	struct identity identity;
+	int saved = errno;
+
+	if (flags >= 0 && descriptor_slot(fd) != SLOT_FOREIGN && !identity_of(fd, &identity))
+		flags = (flags & ~O_ACCMODE) | identity.accmode;
+	errno = saved;
+	return flags;
+}
+
+static int control_result(int fd, int cmd, int rc)
+{
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		return copied(rc);
+	return cmd == F_GETFL ? status_flags(fd, rc) : rc;
+}
+
+SHIM int fcntl(int fd, int cmd, ...)
+{
+	va_list list;
+
+	va_start(list, cmd);
+	void *arg = va_arg(list, void *);
+	va_end(list);
+	return control_result(fd, cmd, REAL(fcntl)(fd, cmd, arg));
+}
+
+SHIM int fcntl64(int fd, int cmd, ...)
+{
+	va_list list;
+
+	va_start(list, cmd);
+	void *arg = va_arg(list, void *);
+	va_end(list);
+	return control_result(fd, cmd, REAL(fcntl64)(fd, cmd, arg));
+}
+
+/* The program's own numbers of [first, last], around ours. */
+static int close_pieces(unsigned int first, unsigned int last, int flags)
+{
+	unsigned int next;
+	int rc = 0;
+
+	while (!rc && first <= last) {
+		next = descriptor_next_reserved(first);
+		if (next > last)
+			return REAL(close_range)(first, last, flags);
+		if (next > first)
+			rc = REAL(close_range)(first, next - 1, flags);
+		first = next + 1;
+	}
+	return rc;
+}
+
+SHIM int close_range(unsigned int first, unsigned int last, int flags)
+{
+	unsigned int end = descriptor_end();
+
+	if (first > last || flags)
+		return first > last ? REAL(close_range)(first, last, flags)
+				    : close_pieces(first, last, flags);
+	/* One by one, those whose last close has an effect; the others are just forgotten. */
+	for (unsigned int fd = first; fd < end && fd <= last; fd++) {
+		if (descriptor_slot((int)fd) > SLOT_FOREIGN)
+			close((int)fd);
+		else
+			descriptor_forget((int)fd);
+	}
+	return close_pieces(first, last, flags);
+}
+
+SHIM void closefrom(int first)
+{
+	close_range(first < 0 ? 0 : (unsigned int)first, ~0u, 0);
+}

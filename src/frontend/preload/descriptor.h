@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the shim knows of the program's descriptors. It is a cache and nothing else: everything can be found again from the
+ * descriptor itself, so whoever is unsure of a number makes it unknown (a vfork child, which shares this memory but not
+ * the descriptors, does it to its parent's). All of it is zero in a child after fork, by MADV_WIPEONFORK.
+ */
+#ifndef UIOMMUFD_PRELOAD_DESCRIPTOR_H
+#define UIOMMUFD_PRELOAD_DESCRIPTOR_H
+
+#include "core/client.h"
+#include "frontend/service/service.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Numbers above are always looked at. */
+#define DESCRIPTOR_SLOTS (1 << 20)
+
+/* A slot: 0 unknown, SLOT_FOREIGN, a struct endpoint * hosted here, or a struct remote * + SLOT_REMOTE. */
+#define SLOT_FOREIGN ((uintptr_t)1)
+#define SLOT_REMOTE  ((uintptr_t)2)
+
+struct process;
+
+struct descriptors {
+	struct process *_Atomic process; /* NULL: this process has no state yet */
+	_Atomic uintptr_t slots[DESCRIPTOR_SLOTS];
+};
+
+/* NULL before the constructor has run. */
+extern struct descriptors *descriptors;
+
+static inline uintptr_t descriptor_slot(int fd)
+{
+	if (!descriptors || (unsigned int)fd >= DESCRIPTOR_SLOTS)
+		return 0;
+	return atomic_load_explicit(&descriptors->slots[fd], memory_order_acquire);
+}
+
+static inline void descriptor_set(int fd, uintptr_t slot)
+{
+	if (descriptors && (unsigned int)fd < DESCRIPTOR_SLOTS)
+		atomic_store_explicit(&descriptors->slots[fd], slot, memory_order_release);
+}
+
+/* One more than the highest number of which something is or was known. */
+unsigned int descriptor_end(void);
+
+/* The number now means something else, or nothing. */
+static inline void descriptor_forget(int fd)
+{
+	if (descriptor_slot(fd))
+		descriptor_set(fd, 0);
+}
+
+/* The endpoint if the slot says that it is hosted here, with a use; else NULL. */
+static inline struct endpoint *descriptor_local(int fd, uintptr_t slot)
+{
+	struct endpoint *endpoint = (struct endpoint *)slot;
+
+	if (slot <= SLOT_FOREIGN || slot & SLOT_REMOTE || !endpoint_get(endpoint))
+		return NULL;
+	/* The use may be one of the file that the endpoint was given to next. */
+	if (descriptor_slot(fd) == slot)
+		return endpoint;
+	endpoint_put(endpoint);
+	return NULL;
+}
+
+/* One of ours, ready for a call. */
+struct descriptor {
+	struct endpoint *local; /* with a use, or NULL: it is hosted elsewhere */
+	struct identity identity;
+};
+
+/*
+ * What is fd? 0 and *ret (descriptor_done() gives it back), -ENOENT if not ours, -EBADF. A newborn is claimed; -ENOMEM, -EAGAIN, ...
+ * if that failed, -EIO if it is ours but whoever hosted it is gone.
+ */
+int descriptor_find(int fd, struct descriptor *ret_descriptor);
+void descriptor_done(struct descriptor *descriptor);
+
+/* Before and after a call that closes fd: was it one of ours, and if so, settle its last close. */
+bool descriptor_closing(int fd, struct identity *ret_identity);
+void descriptor_closed(const struct identity *identity);
+
+/* Numbers that the shim keeps for itself: the program sees them as closed. */
+bool descriptor_reserved(int fd);
+/* The lowest of them from `first`, or UINT_MAX. */
+unsigned int descriptor_next_reserved(unsigned int first);
+/* Moves it to a high number and reserves that: the number, or -EMFILE and fd stays. */
+int descriptor_reserve(int fd);
+/* The program wants the number for itself: moves what we have there. */
+void descriptor_yield(int fd);
+
+/* What of this program the core sees. NULL: out of memory. */
+struct process *process_get(void);
+struct client *process_client(struct process *process);
+
+#endif

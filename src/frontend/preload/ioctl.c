@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ioctl(): the call that all is about. Three loads decide for a descriptor of which something is known. A number that is
+ * believed foreign is looked at again for commands of our type, so that a stale belief costs time and not truth.
+ */
+#include "frontend/preload/process.h"
+#include "frontend/preload/real.h"
+
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+
+#define OUR_TYPE 0x3b
+
+static inline bool our_type(unsigned int cmd)
+{
+	return (cmd >> 8 & 0xff) == OUR_TYPE;
+}
+
+/* What Linux does itself for every descriptor. */
+static bool vfs_command(unsigned int cmd)
+{
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIGETBSZ;
+}
+
+static long local_ioctl(int fd, struct endpoint *endpoint, unsigned int cmd, uint64_t arg)
+{
+	struct process *process = process_get();
+	long rc;
+
+	if (!our_type(cmd) && vfs_command(cmd)) {
+		rc = REAL(ioctl)(fd, cmd, arg);
+		rc = rc < 0 ? -errno : rc;
+	} else {
+		rc = file_ioctl(endpoint->file, &process->client, cmd, arg);
+	}
+	endpoint_put(endpoint);
+	return rc;
+}
+
+__attribute__((noinline)) static int slow_ioctl(int fd, unsigned long cmd, uint64_t arg)
+{
+	struct descriptor descriptor;
+	int rc = descriptor_find(fd, &descriptor);
+
+	if (rc == -ENOENT)
+		return REAL(ioctl)(fd, cmd, arg);
+	if (rc)
+		return (int)shim_result(rc);
+	if (!descriptor.local)
+		return (int)shim_result(-EIO);
+	return (int)shim_result(local_ioctl(fd, descriptor.local, (unsigned int)cmd, arg));
+}
+
+SHIM int ioctl(int fd, unsigned long cmd, ...)
+{
+	uintptr_t slot = descriptor_slot(fd);
+	struct endpoint *endpoint;
+	va_list list;
+
+	va_start(list, cmd);
+	uint64_t arg = va_arg(list, uint64_t);
+	va_end(list);
+	if (slot == SLOT_FOREIGN && !our_type((unsigned int)cmd))
+		return REAL(ioctl)(fd, cmd, arg);
+	endpoint = descriptor_local(fd, slot);
+	if (endpoint)
+		return (int)shim_result(local_ioctl(fd, endpoint, (unsigned int)cmd, arg));
+	return slow_ioctl(fd, cmd, arg);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the shim has of a process: its descriptors, the machine that its contexts are opened on, the service behind them. It is made at the first
+ * use of a descriptor of ours, and again in a child after fork: the page that leads to it is wiped there.
+ */
+#include "frontend/preload/process.h"
+
+#include "base/alloc.h"
+#include "base/guard.h"
+#include "frontend/preload/real.h"
+#include "frontend/preload/view.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct descriptors *descriptors;
+
+static void forget(struct service *service, struct endpoint *endpoint)
+{
+	(void)service;
+	descriptor_forget_all((uintptr_t)endpoint);
+}
+
+static void drain(struct service *service, struct endpoint *endpoint)
+{
+	int fd = descriptor_of((uintptr_t)endpoint);
+
+	(void)service;
+	if (fd >= 0)
+		identity_unmark(fd);
+}
+
+static void moved(struct service *service)
+{
+	(void)service;
+}
+
+static void leaving(struct service *service, struct mm *mm)
+{
+	(void)service;
+	(void)mm;
+}
+
+static const struct service_hooks hooks = {
+	.forget = forget,
+	.drain = drain,
+	.moved = moved,
+	.leaving = leaving,
+};
+
+static void process_free(struct process *process)
+{
+	if (process->machine)
+		machine_put(process->machine);
+	if (process->client.mm)
+		mm_put(process->client.mm);
+	free(process->service);
+	free(process);
+}
+
+static struct process *process_new(void)
+{
+	struct process *process = mem_zalloc(sizeof(*process));
+
+	if (!process)
+		return NULL;
+	process->client = (struct client){.ops = &process_client_ops, .mm = mm_self()};
+	if (!process->client.mm || machine_new(&process->machine) ||
+	    service_new(&hooks, process, &process->service)) {
+		process_free(process);
+		return NULL;
+	}
+	return process;
+}
+
+struct process *process_get(void)
+{
+	struct process *process, *other = NULL;
+
+	if (!descriptors)
+		return NULL;
+	process = atomic_load_explicit(&descriptors->process, memory_order_acquire);
+	if (process)
+		return process;
+	process = process_new();
+	if (process && !atomic_compare_exchange_strong(&descriptors->process, &other, process)) {
+		process_free(process);
+		process = other;
+	}
+	return process;
+}
+
+struct client *process_client(struct process *process)
+{
+	return &process->client;
+}
+
+void process_moved_descriptor(int from, int to)
+{
+	struct process *process = atomic_load(&descriptors->process);
+
+	if (process)
+		service_link_moved(process->service, from, to);
+}
+
+/* The child has copies of what we keep in the parent's table: they would hold the parent's service. */
+static void after_fork_in_child(void)
+{
+	descriptor_reserved_drop();
+}
+
+static void map_descriptors(void)
+{
+	void *map = mmap(NULL, sizeof(*descriptors), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		return;
+	if (madvise(map, sizeof(*descriptors), MADV_WIPEONFORK)) {
+		munmap(map, sizeof(*descriptors));
+		return;
+	}
+	descriptors = map;
+}
+
+__attribute__((constructor)) static void process_init(void)
+{
+	real_resolve();
+	map_descriptors();
+	pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+/* The core's, once it has them. */
+__attribute__((weak)) bool machine_account(struct machine *machine, pid_t pid,
+					   uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages);
+
+bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages)
+{
+	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
+
+	return process && machine_account &&
+	       machine_account(process->machine, pid, ret_pinned_pages, ret_locked_pages);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The shim's state of a process, for the shim's own files. */
+#ifndef UIOMMUFD_PRELOAD_PROCESS_H
+#define UIOMMUFD_PRELOAD_PROCESS_H
+
+#include "core/client.h"
+#include "core/machine.h"
+#include "frontend/preload/descriptor.h"
+#include "frontend/service/service.h"
+
+struct process {
+	struct machine *machine;
+	struct service *service; /* started with the first file */
+	struct client client;	 /* the process itself */
+};
+
+/* client.c: the process's own descriptors, for the core. */
+extern const struct client_ops process_client_ops;
+
+/* process.c: one of our own descriptors has a new number. */
+void process_moved_descriptor(int from, int to);
+
+/* descriptor.c */
+void descriptor_forget_all(uintptr_t slot);
+int descriptor_of(uintptr_t slot); /* or -1 */
+void descriptor_remember(int fd, uintptr_t slot);
+void descriptor_reserved_drop(void);
+
+#endif

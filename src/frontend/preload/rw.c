@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* read(), write() and their kin: bytes of ours come from the file, not from the socket that stands for it. */
+#include "frontend/preload/process.h"
+#include "frontend/preload/real.h"
+
+/* What Linux cuts every count to. */
+#define COUNT_MAX 0x7ffff000u
+
+#define NO_POSITION (-1)
+/* pread() at -1 must not look like read(). */
+#define POSITION(at) ((at) < 0 ? INT64_MIN : (at))
+
+struct transfer {
+	uint64_t buf, count;
+	int64_t at;
+	bool write;
+};
+
+/* False: fd isn't ours. Else *ret_rc is the call's result, bytes or -errno. */
+static bool transfer_ours(int fd, const struct transfer *transfer, ssize_t *ret_rc)
+{
+	struct descriptor descriptor;
+	uint64_t count = transfer->count > COUNT_MAX ? COUNT_MAX : transfer->count;
+	struct client *client;
+	int rc;
+
+	if (descriptor_slot(fd) == SLOT_FOREIGN)
+		return false;
+	rc = descriptor_find(fd, &descriptor);
+	if (rc == -ENOENT)
+		return false;
+	*ret_rc = rc;
+	if (rc)
+		return true;
+	client = process_client(process_get());
+	if (!descriptor.local)
+		*ret_rc = -EIO;
+	else if (transfer->write)
+		*ret_rc = file_write(descriptor.local->file, client, transfer->buf, count,
+				     transfer->at);
+	else
+		*ret_rc = file_read(descriptor.local->file, client, transfer->buf, count,
+				    transfer->at);
+	descriptor_done(&descriptor);
+	return true;
+}
+
+/* A call on one buffer. A negative position is the real call's to refuse. */
+#define SHIM_TRANSFER(name, params, args, is_write, position)                                      \
+	ssize_t name params;                                                                       \
+	SHIM ssize_t name params                                                                   \
+	{                                                                                          \
+		struct transfer transfer = {(uintptr_t)buf, count, position, is_write};            \
+		ssize_t rc;                                                                        \
+                                                                                                   \
+		if (transfer.at >= -1 && transfer_ours(fd, &transfer, &rc))                        \
+			return shim_result(rc);                                                    \
+		return REAL(name) args;                                                            \
+	}
+
+SHIM_TRANSFER(read, (int fd, void *buf, size_t count), (fd, buf, count), false, NO_POSITION)
+SHIM_TRANSFER(write, (int fd, const void *buf, size_t count), (fd, buf, count), true, NO_POSITION)
+SHIM_TRANSFER(pread, (int fd, void *buf, size_t count, off_t at), (fd, buf, count, at), false,
+	      POSITION(at))
+SHIM_TRANSFER(pread64, (int fd, void *buf, size_t count, off64_t at), (fd, buf, count, at), false,
+	      POSITION(at))
+SHIM_TRANSFER(pwrite, (int fd, const void *buf, size_t count, off_t at), (fd, buf, count, at), true,
+	      POSITION(at))
+SHIM_TRANSFER(pwrite64, (int fd, const void *buf, size_t count, off64_t at), (fd, buf, count, at),
+	      true, POSITION(at))
+/* _FORTIFY_SOURCE's: the real ones check the size, so what is too long goes to them. */
+SHIM_TRANSFER(__read_chk, (int fd, void *buf, size_t count, size_t size), (fd, buf, count, size),
+	      false, NO_POSITION)
+SHIM_TRANSFER(__pread_chk, (int fd, void *buf, size_t count, off_t at, size_t size),
+	      (fd, buf, count, at, size), false, POSITION(at))
+SHIM_TRANSFER(__pread64_chk, (int fd, void *buf, size_t count, off64_t at, size_t size),
+	      (fd, buf, count, at, size), false, POSITION(at))
+
+/*
+ * Vectors: a file without its own vector operation gets the buffers one after the other, as in Linux: the first short
+ * or failed one ends it.
+ */
+static bool vector_ours(int fd, const struct iovec *iov, int n, bool is_write, ssize_t *ret_rc)
+{
+	ssize_t total = 0, rc = 0;
+
+	if (descriptor_slot(fd) == SLOT_FOREIGN || n <= 0 || n > 1024)
+		return false;
+	for (int i = 0; i < n; i++) {
+		struct transfer transfer = {(uintptr_t)iov[i].iov_base, iov[i].iov_len, NO_POSITION,
+					    is_write};
+
+		if (!transfer_ours(fd, &transfer, &rc))
+			return false;
+		if (rc < 0)
+			break;
+		total += rc;
+		if ((size_t)rc < iov[i].iov_len)
+			break;
+	}
+	*ret_rc = total ? total : rc;
+	return true;
+}
+
+SHIM ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+	ssize_t rc;
+
+	if (vector_ours(fd, iov, n, false, &rc))
+		return shim_result(rc);
+	return REAL(readv)(fd, iov, n);
+}
+
+SHIM ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+	ssize_t rc;
+
+	if (vector_ours(fd, iov, n, true, &rc))
+		return shim_result(rc);
+	return REAL(writev)(fd, iov, n);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of served files, and their life. A file's reference belongs to the count of users: the serving itself is one, each
+ * call in flight is another. The last to go drops the reference, wherever it runs, as with the kernel's fdget().
+ */
+#include "frontend/service/internal.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static struct endpoint_list *bucket(struct service *service, const uint64_t id[2])
+{
+	return &service->endpoints[id[0] % SERVICE_BUCKETS];
+}
+
+bool endpoint_get(struct endpoint *endpoint)
+{
+	unsigned int users = atomic_load_explicit(&endpoint->users, memory_order_relaxed);
+
+	do {
+		if (!users)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&endpoint->users, &users, users + 1, memory_order_acquire, memory_order_relaxed));
+	return true;
+}
+
+void endpoint_put(struct endpoint *endpoint)
+{
+	struct file *file = endpoint->file;
+
+	if (atomic_fetch_sub_explicit(&endpoint->users, 1, memory_order_acq_rel) != 1)
+		return;
+	atomic_store(&file->front, NULL);
+	endpoint_free(endpoint);
+	file_put(file);
+}
+
+struct endpoint *endpoint_new(struct service *service, struct file *file)
+{
+	struct endpoint *endpoint;
+
+	lock_take(&service->lock);
+	endpoint = LIST_FIRST(&service->unused);
+	if (endpoint)
+		LIST_REMOVE(endpoint, entry);
+	lock_release(&service->lock);
+	if (!endpoint)
+		endpoint = mem_zalloc(sizeof(*endpoint));
+	if (!endpoint)
+		return NULL;
+	endpoint->front.changed = endpoint_changed;
+	endpoint->service = service;
+	endpoint->file = file;
+	endpoint->b = -1;
+	atomic_store(&endpoint->readable, false);
+	atomic_store(&endpoint->users, 1);
+	return endpoint;
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+	struct service *service = endpoint->service;
+
+	atomic_store(&endpoint->users, 0);
+	lock_take(&service->lock);
+	LIST_INSERT_HEAD(&service->unused, endpoint, entry);
+	lock_release(&service->lock);
+}
+
+static struct endpoint *find_locked(struct service *service, const uint64_t id[2])
+{
+	struct endpoint *endpoint;
+
+	LIST_FOREACH(endpoint, bucket(service, id), entry)
+	{
+		if (endpoint->id[0] == id[0] && endpoint->id[1] == id[1])
+			return endpoint;
+	}
+	return NULL;
+}
+
+struct endpoint *service_find(struct service *service, const uint64_t id[2])
+{
+	struct endpoint *endpoint;
+
+	LOCK_SCOPED(&service->lock);
+	endpoint = find_locked(service, id);
+	return endpoint && endpoint_get(endpoint) ? endpoint : NULL;
+}
+
+int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b)
+{
+	struct service *service = endpoint->service;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = endpoint};
+
+	lock_take(&service->lock);
+	if (epoll_ctl(service->epoll, EPOLL_CTL_ADD, b, &event)) {
+		lock_release(&service->lock);
+		return -errno;
+	}
+	memcpy(endpoint->id, id, sizeof(endpoint->id));
+	endpoint->b = b;
+	LIST_INSERT_HEAD(bucket(service, id), endpoint, entry);
+	service->served++;
+	lock_release(&service->lock);
+	atomic_store(&endpoint->file->front, &endpoint->front);
+	endpoint_mark(endpoint);
+	return 0;
+}
+
+static bool retire_locked(struct endpoint *endpoint)
+{
+	struct service *service = endpoint->service;
+	struct pollfd poll_b = {.fd = endpoint->b, .events = POLLIN};
+
+	if (endpoint->b < 0 || poll(&poll_b, 1, 0) != 1 || !(poll_b.revents & POLLHUP))
+		return false;
+	LIST_REMOVE(endpoint, entry);
+	close(endpoint->b);
+	endpoint->b = -1;
+	service->served--;
+	service->releasing++;
+	return true;
+}
+
+bool endpoint_retire(struct endpoint *endpoint)
+{
+	LOCK_SCOPED(&endpoint->service->lock);
+	return retire_locked(endpoint);
+}
+
+struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2])
+{
+	struct endpoint *endpoint;
+
+	LOCK_SCOPED(&service->lock);
+	endpoint = find_locked(service, id);
+	return endpoint && retire_locked(endpoint) ? endpoint : NULL;
+}
+
+void endpoint_release(struct endpoint *endpoint)
+{
+	struct service *service = endpoint->service;
+
+	service->hooks->forget(service, endpoint);
+	endpoint_put(endpoint);
+	LOCK_SCOPED(&service->lock);
+	if (!--service->releasing)
+		pthread_cond_broadcast(&service->released);
+}
+
+/*
+ * Readiness. The queue of A is the truth that poll() sees. Filling it takes B, which only the service has; emptying it takes A, which only
+ * a process that has the descriptor can do. So a marker may stay behind for a file that is not readable any more: the
+ * next read() finds nothing and takes it out.
+ */
+
+void endpoint_mark(struct endpoint *endpoint)
+{
+	bool readable = file_poll(endpoint->file) & EPOLLIN;
+
+	atomic_store(&endpoint->readable, readable);
+	LOCK_SCOPED(&endpoint->service->lock);
+	if (readable && endpoint->b >= 0 && !identity_marked(endpoint->b))
+		identity_mark(endpoint->b);
+}
+
+void endpoint_changed(struct file_front *front)
+{
+	struct endpoint *endpoint = (struct endpoint *)front;
+	struct service *service = endpoint->service;
+	bool readable = file_poll(endpoint->file) & EPOLLIN;
+
+	if (atomic_exchange(&endpoint->readable, readable) == readable)
+		return;
+	if (readable)
+		service_ready(service, endpoint);
+	else
+		service->hooks->drain(service, endpoint);
+}

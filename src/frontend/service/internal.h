@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this folder share. */
+#ifndef UIOMMUFD_SERVICE_INTERNAL_H
+#define UIOMMUFD_SERVICE_INTERNAL_H
+
+#include "frontend/service/service.h"
+
+/* endpoint.c: the table. "locked" means the service's lock is held. */
+struct endpoint *endpoint_new(struct service *service, struct file *file);
+/* Undoes endpoint_new(); the reference stays the caller's. */
+void endpoint_free(struct endpoint *endpoint);
+/* In a service's thread: serves B from now on. -errno: B is still the caller's. */
+int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b);
+/*
+ * In a service's thread: if the last descriptor is closed, takes the endpoint out of the table. True: the caller goes
+ * on with endpoint_release(), in any thread without locks.
+ */
+bool endpoint_retire(struct endpoint *endpoint);
+struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2]); /* or NULL */
+void endpoint_release(struct endpoint *endpoint);
+/* In a service's thread: puts the marker in if the file is readable and there is none. */
+void endpoint_mark(struct endpoint *endpoint);
+void endpoint_changed(struct file_front *front);
+
+/* spawn.c: runs service_main() in a process or thread with its own descriptor table. */
+int service_spawn(struct service *service);
+/* A detached thread in the caller's process, signals blocked. */
+int service_thread(void *(*run)(void *), void *arg);
+
+/* Tells service_spawn()'s caller that all is set up. */
+void service_started(struct service *service);
+
+/* loop.c: the process. Returns if it is a thread of the program. */
+void service_main(struct service *service);
+
+/* link.c: serves the program. */
+void *link_run(void *service);
+/* The program's side: asks for the marker. Locks of the core may be held. */
+void service_ready(struct service *service, struct endpoint *endpoint);
+
+/* connection.c: serves another process over `sock`, which it takes over. */
+void connection_start(struct service *service, int sock);
+
+#endif

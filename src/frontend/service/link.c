@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Both ends of the link: what the program asks of its service, and the worker that answers. The worker does nothing but
+ * descriptors: it must never wait for a lock that a caller may hold.
+ */
+#include "frontend/service/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The program's side: sends, waits for the reply, returns its result. */
+static int64_t link_call(struct service *service, struct wire_msg *msg, int fd, int *ret_fd)
+{
+	int rc;
+
+	LOCK_SCOPED(&service->link_lock);
+	if (service->link < 0)
+		return -EIO;
+	rc = wire_send(service->link, msg, fd);
+	if (!rc)
+		rc = wire_recv(service->link, msg, ret_fd);
+	if (rc == -EPIPE)
+		return -EIO;
+	return rc ? rc : msg->result;
+}
+
+void service_link_moved(struct service *service, int from, int to)
+{
+	LOCK_SCOPED(&service->link_lock);
+	if (service->link == from)
+		service->link = to;
+}
+
+int service_install(struct service *service, struct file *file, int *ret_fd,
+		    struct endpoint **ret_endpoint)
+{
+	struct endpoint *endpoint = endpoint_new(service, file);
+	struct wire_msg msg = {.op = WIRE_INSTALL, .arg = {(uintptr_t)endpoint}};
+	int fd = -1;
+	int64_t rc;
+
+	if (!endpoint)
+		return -ENOMEM;
+	/* On failure the endpoint may be served for a moment: it needs a reference of its own until then. */
+	file_get(file);
+	rc = link_call(service, &msg, -1, &fd);
+	if (rc == -EMFILE && endpoint->b >= 0) {
+		service_closed(service, endpoint->id);
+		return -EMFILE;
+	}
+	if (rc < 0) {
+		endpoint_free(endpoint);
+		file_put(file);
+		return (int)rc;
+	}
+	file_put(file);
+	*ret_fd = fd;
+	*ret_endpoint = endpoint;
+	return 0;
+}
+
+int service_claim(struct service *service, int a, const struct identity *identity,
+		  struct file *file, struct endpoint **ret_endpoint)
+{
+	struct endpoint *endpoint = endpoint_new(service, file);
+	struct wire_msg msg = {
+		.op = WIRE_CLAIM,
+		.id = {identity->id[0], identity->id[1]},
+		.arg = {(uintptr_t)endpoint},
+	};
+	int64_t rc;
+
+	if (!endpoint)
+		return -ENOMEM;
+	rc = link_call(service, &msg, a, NULL);
+	if (rc < 0) {
+		endpoint_free(endpoint);
+		return (int)rc;
+	}
+	*ret_endpoint = endpoint;
+	return 0;
+}
+
+void service_closed(struct service *service, const uint64_t id[2])
+{
+	struct wire_msg msg = {.op = WIRE_CLOSED, .id = {id[0], id[1]}};
+
+	if (link_call(service, &msg, -1, NULL) > 0)
+		endpoint_release((struct endpoint *)(uintptr_t)msg.arg[0]);
+	/* It may have been the service's loop that saw it first. */
+	LOCK_SCOPED(&service->lock);
+	while (service->releasing)
+		lock_wait(&service->lock, &service->released);
+}
+
+void service_ready(struct service *service, struct endpoint *endpoint)
+{
+	struct wire_msg msg = {.op = WIRE_READY, .arg = {(uintptr_t)endpoint}};
+
+	link_call(service, &msg, -1, NULL);
+}
+
+/* The service's side. */
+
+static int64_t link_install(struct endpoint *endpoint, int *ret_a)
+{
+	struct identity_pair pair;
+	struct identity identity;
+	const char *node = endpoint->file->ops->link ?: "anon_inode:[uiommufd]";
+	int rc = identity_new(node, O_RDWR | O_CLOEXEC, &identity, &pair);
+
+	if (rc)
+		return rc;
+	rc = endpoint_serve(endpoint, identity.id, pair.b);
+	if (rc) {
+		close(pair.a);
+		close(pair.b);
+		return rc;
+	}
+	*ret_a = pair.a;
+	return 0;
+}
+
+static int64_t link_claim(struct endpoint *endpoint, const struct wire_msg *msg, int a)
+{
+	int b, rc = identity_claim(a, &b);
+
+	if (rc)
+		return rc;
+	rc = endpoint_serve(endpoint, msg->id, b);
+	if (rc && identity_abandon(b))
+		close(b);
+	return rc;
+}
+
+static int64_t link_closed(struct service *service, struct wire_msg *msg)
+{
+	struct endpoint *endpoint = endpoint_retire_id(service, msg->id);
+
+	msg->arg[0] = (uintptr_t)endpoint;
+	return !!endpoint;
+}
+
+static void link_serve(struct service *service, struct wire_msg *msg, int fd)
+{
+	struct endpoint *endpoint = (struct endpoint *)(uintptr_t)msg->arg[0];
+	int a = -1;
+
+	switch (msg->op) {
+	case WIRE_INSTALL:
+		msg->result = link_install(endpoint, &a);
+		break;
+	case WIRE_CLAIM:
+		msg->result = link_claim(endpoint, msg, fd);
+		break;
+	case WIRE_CLOSED:
+		msg->result = link_closed(service, msg);
+		break;
+	case WIRE_READY:
+		endpoint_mark(endpoint);
+		msg->result = 0;
+		break;
+	default:
+		msg->result = -EOPNOTSUPP;
+	}
+	if (fd >= 0)
+		close(fd);
+	msg->op = WIRE_REPLY;
+	wire_send(service->link_end, msg, a);
+	if (a >= 0)
+		close(a);
+}
+
+void *link_run(void *arg)
+{
+	struct service *service = arg;
+	struct wire_msg msg;
+	int fd, rc;
+
+	for (;;) {
+		rc = wire_recv(service->link_end, &msg, &fd);
+		if (rc == -EPIPE)
+			return NULL;
+		if (!rc)
+			link_serve(service, &msg, fd);
+	}
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The service itself: its start, and the loop that sees attaching clients and last closes. */
+#include "frontend/service/internal.h"
+
+#include "base/alloc.h"
+#include "base/guard.h"
+#include "base/inject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EVENTS 16
+/* The first number in the service's table that isn't a standard stream. */
+#define FIRST_FD 3
+
+int service_new(const struct service_hooks *hooks, void *owner, struct service **ret_service)
+{
+	struct service *service = mem_zalloc(sizeof(*service));
+
+	if (!service)
+		return -ENOMEM;
+	if (getrandom(service->id, sizeof(service->id), 0) != sizeof(service->id)) {
+		free(service);
+		return -ENOMEM;
+	}
+	service->hooks = hooks;
+	service->owner = owner;
+	lock_init(&service->lock, RANK_ENDPOINT);
+	lock_init(&service->link_lock, RANK_ENDPOINT);
+	pthread_cond_init(&service->released, NULL);
+	LIST_INIT(&service->unused);
+	for (int i = 0; i < SERVICE_BUCKETS; i++)
+		LIST_INIT(&service->endpoints[i]);
+	service->link = -1;
+	*ret_service = service;
+	return 0;
+}
+
+int service_start(struct service *service, int (*place)(int fd))
+{
+	int fds[2], rc;
+
+	LOCK_SCOPED(&service->link_lock);
+	if (service->link >= 0)
+		return 0;
+	if (inject_fail())
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	service->link_end = fds[1];
+	service->link = place(fds[0]);
+	rc = service->link < 0 ? service->link : service_spawn(service);
+	close(fds[1]);
+	if (rc) {
+		close(service->link < 0 ? fds[0] : service->link);
+		service->link = -1;
+	}
+	return rc;
+}
+
+/* A fault in the service that is no guarded copy is a bug of ours: not for the program's handlers. */
+static void on_fault(int sig, siginfo_t *info, void *ucontext)
+{
+	if (!guard_handle(sig, info, ucontext))
+		signal(sig, SIG_DFL);
+}
+
+static void own_signals(void)
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+/* The copy of the program's descriptors goes, but for the link and, while the program lives, stderr. */
+static void own_descriptors(struct service *service)
+{
+	int null;
+
+	dup2(service->link_end, FIRST_FD);
+	close_range(FIRST_FD + 1, ~0u, 0);
+	service->link_end = FIRST_FD;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(null, 0);
+	dup2(null, 1);
+	close(null);
+	service->epoll = epoll_create1(EPOLL_CLOEXEC);
+	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static void own_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void *link_thread(void *arg)
+{
+	struct service *service = arg;
+	uint64_t one = 1;
+
+	link_run(service);
+	close(service->link_end);
+	dup2(1, 2); /* whoever waits for the program's output to end must not wait for us */
+	lock_take(&service->lock);
+	service->orphaned = true;
+	lock_release(&service->lock);
+	service->hooks->moved(service);
+	(void)!write(service->wake, &one, sizeof(one));
+	return NULL;
+}
+
+/* Another process sends a socket on which it wants to be served. Anything else that comes this way is not ours. */
+static void endpoint_attach(struct service *service, struct endpoint *endpoint)
+{
+	int fd = -1, b;
+	char byte;
+
+	lock_take(&service->lock);
+	b = endpoint->b;
+	if (b < 0 || wire_recv_bytes(b, &byte, 1, MSG_DONTWAIT, &fd) < 0)
+		fd = -1;
+	lock_release(&service->lock);
+	if (fd < 0)
+		return;
+	/* It may have taken the marker out while it looked for a newborn. */
+	endpoint_mark(endpoint);
+	connection_start(service, fd);
+}
+
+static void loop_event(struct service *service, const struct epoll_event *event)
+{
+	struct endpoint *endpoint = event->data.ptr;
+	uint64_t count;
+
+	if (!endpoint) {
+		(void)!read(service->wake, &count, sizeof(count));
+		return;
+	}
+	if (event->events & EPOLLHUP) {
+		if (endpoint_retire(endpoint))
+			endpoint_release(endpoint);
+	} else {
+		endpoint_attach(service, endpoint);
+	}
+}
+
+static bool loop_done(struct service *service)
+{
+	LOCK_SCOPED(&service->lock);
+	return service->orphaned && !service->served && !service->releasing;
+}
+
+void service_main(struct service *service)
+{
+	struct epoll_event events[EVENTS] = {{.events = EPOLLIN}};
+	int n;
+
+	own_descriptors(service);
+	if (!service->in_program) {
+		own_signals();
+		own_limits();
+	}
+	prctl(PR_SET_NAME, "uiommufd");
+	epoll_ctl(service->epoll, EPOLL_CTL_ADD, service->wake, events);
+	service_thread(link_thread, service);
+	service_started(service);
+	while (!loop_done(service)) {
+		n = epoll_wait(service->epoll, events, EVENTS, -1);
+		for (int i = 0; i < n; i++)
+			loop_event(service, &events[i]);
+	}
+	if (!service->in_program)
+		syscall(SYS_exit_group, 0);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A service: what stands behind the descriptors of files that live in this process.
+ *
+ * It has a process of its own that shares this one's memory (clone with CLONE_VM) but neither its descriptors nor its
+ * fate. So the program's close_range() can't hit the server ends, the program has no extra thread, descriptor of ours
+ * are few, and when it executes another program, exits or is killed, the memory lives on as it was (pinned pages, heap
+ * and all) for as long as somebody else has a descriptor. Nothing has to be copied or handed over for that.
+ *
+ * Who runs where: calls on files run in the program's threads, under no lock of the service. The service's threads
+ * hold the server ends, see the last close, and serve the calls of other processes.
+ *
+ * The program talks to it over one connection, the *link*; its end sits at a high descriptor number that the preload
+ * shim keeps out of the program's way. The worker behind the link never runs code of the core, so a call that holds the
+ * core's locks can wait for it.
+ */
+#ifndef UIOMMUFD_SERVICE_SERVICE_H
+#define UIOMMUFD_SERVICE_SERVICE_H
+
+#include "base/lock.h"
+#include "core/file.h"
+#include "frontend/service/identity.h"
+#include "frontend/service/wire.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct client;
+struct mm;
+struct service;
+
+/* A file that is served. Its memory is never freed before the service is, so a stale pointer can be looked at. */
+struct endpoint {
+	struct file_front front;
+	struct service *service;
+	struct file *file; /* a reference, while users > 0 */
+	atomic_uint users; /* calls in flight, and 1 until the last close */
+	uint64_t id[2];	   /* lock of the service: as the identity's */
+	int b; /* lock of the service: server end, a number in the service's table; -1: none */
+	atomic_bool readable; /* as the program's side saw it last */
+	LIST_ENTRY(endpoint) entry;
+};
+
+LIST_HEAD(endpoint_list, endpoint);
+
+/* What a service asks of the frontend that it belongs to. Called from any thread, with no lock held. */
+struct service_hooks {
+	/* The endpoint has seen its last close: nothing may refer to it any more. */
+	void (*forget)(struct service *service, struct endpoint *endpoint);
+	/* Takes the marker out of a file that is not readable any more, if this process knows a descriptor of it. */
+	void (*drain)(struct service *service, struct endpoint *endpoint);
+	/* The program has executed another one or is gone; its memory stays. */
+	void (*moved)(struct service *service);
+	/* An address space that used the service's files is about to go. */
+	void (*leaving)(struct service *service, struct mm *mm);
+};
+
+#define SERVICE_BUCKETS 64
+
+struct service {
+	const struct service_hooks *hooks;
+	void *owner; /* the hooks' */
+	uint64_t id[2];
+	struct lock lock;
+	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */
+	struct endpoint_list unused;
+	unsigned int served, releasing;
+	pthread_cond_t released; /* releasing fell to 0 */
+	bool orphaned;		 /* the program is gone */
+
+	struct lock link_lock; /* one request at a time */
+	int link;	       /* the program's end; -1: not running */
+	pid_t pid;	       /* of the service's process */
+	bool in_program;       /* there is none: a thread of the program's (spawn.c says when) */
+
+	/* Numbers in the service's table. */
+	int link_end, epoll, wake;
+	atomic_int started;
+};
+
+/* Allocates; starts nothing. -ENOMEM. */
+int service_new(const struct service_hooks *hooks, void *owner, struct service **ret_service);
+/*
+ * Starts the process if it isn't running. `place` moves a descriptor of the program to where it doesn't disturb, and
+ * returns its new number. -ENOMEM, -EMFILE, -EAGAIN.
+ */
+int service_start(struct service *service, int (*place)(int fd));
+
+/* The link has a new number in the program's table. */
+void service_link_moved(struct service *service, int from, int to);
+
+/* The endpoint with this identity, with a use, or NULL. */
+struct endpoint *service_find(struct service *service, const uint64_t id[2]);
+
+/*
+ * Serves a file under a new descriptor of the program (O_RDWR | O_CLOEXEC), and takes over the reference. Locks of the
+ * core may be held. -EMFILE, -ENFILE, -ENOMEM, -EIO if the service was killed.
+ */
+int service_install(struct service *service, struct file *file, int *ret_fd,
+		    struct endpoint **ret_endpoint);
+/*
+ * Serves `file` as the newborn that descriptor `a` is, and takes over the reference. -EAGAIN if somebody else has
+ * claimed it, or as service_install().
+ */
+int service_claim(struct service *service, int a, const struct identity *identity,
+		  struct file *file, struct endpoint **ret_endpoint);
+/* After a close: if it was the last, the file is released when this returns. No lock is held. */
+void service_closed(struct service *service, const uint64_t id[2]);
+
+/* A use of the endpoint keeps its file. False: it has seen its last close. */
+bool endpoint_get(struct endpoint *endpoint);
+void endpoint_put(struct endpoint *endpoint);
+
+#endif

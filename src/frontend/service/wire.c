@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Datagrams with at most one descriptor; see wire.h. */
+#include "frontend/service/wire.h"
+
+#include "base/inject.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+union fd_control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int wire_send_bytes(int sock, const void *data, size_t len, int fd)
+{
+	struct iovec iov = {(void *)data, len};
+	union fd_control control = {};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t sent;
+
+	if (fd >= 0) {
+		struct cmsghdr *cmsg = &control.align;
+
+		if (inject_fail())
+			return -ENOMEM;
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	do {
+		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	return 0;
+}
+
+/* The descriptor in a message's control data, or -1. */
+static int control_fd(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+	    cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return fd;
+}
+
+int wire_recv_bytes(int sock, void *data, size_t len, int flags, int *ret_fd)
+{
+	struct iovec iov = {data, len};
+	union fd_control control = {};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t got;
+
+	do {
+		got = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	*ret_fd = control_fd(&msg);
+	if (*ret_fd < 0 && msg.msg_flags & MSG_CTRUNC)
+		return -EMFILE;
+	return (int)got;
+}
+
+int wire_send(int sock, const struct wire_msg *msg, int fd)
+{
+	return wire_send_bytes(sock, msg, sizeof(*msg), fd);
+}
+
+int wire_recv(int sock, struct wire_msg *ret_msg, int *ret_fd)
+{
+	int fd = -1, rc = wire_recv_bytes(sock, ret_msg, sizeof(*ret_msg), 0, &fd);
+
+	if (rc >= 0 && rc != (int)sizeof(*ret_msg)) {
+		if (fd >= 0)
+			close(fd);
+		return -EPIPE;
+	}
+	if (rc < 0)
+		return rc;
+	if (ret_fd)
+		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	return 0;
+}

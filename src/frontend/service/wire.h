@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes over a connection to a service: datagrams of one size, with at most one descriptor each. A request is
+ * answered by callbacks (the service asks for something of the caller's: a descriptor, mostly), each of which is
+ * answered, and then by the reply. A connection serves one request at a time; a process has as many as it has threads
+ * in a call.
+ */
+#ifndef UIOMMUFD_SERVICE_WIRE_H
+#define UIOMMUFD_SERVICE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum wire_op {
+	/* What any client asks. id names the file. */
+	WIRE_IOCTL = 1, /* arg: cmd, argument */
+	WIRE_READ,	/* arg: address, count, position */
+	WIRE_WRITE,
+	WIRE_POLL,
+	WIRE_MMAP,   /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length */
+	WIRE_CLOSED, /* a descriptor of the file was closed: settle it if it was the last */
+	WIRE_BYE,    /* the client's process is about to go */
+	/* What the process in which the files live asks, over the link. arg[0]: struct endpoint */
+	WIRE_INSTALL, /* make a pair and serve it; the reply carries A */
+	WIRE_CLAIM,   /* serve what the descriptor with it is; -EAGAIN: somebody else does */
+	WIRE_READY,   /* put the marker in */
+	/* What the service asks while it serves a request. arg[0]: descriptor number */
+	WIRE_FD_FILE,	 /* what is it? result 0 and id, or -EBADF, -ENOENT */
+	WIRE_FD_NATIVE,	 /* the answer carries a duplicate */
+	WIRE_FD_INSTALL, /* carries A; the result is its number */
+	WIRE_FD_CLOSE,
+	/* An answer or a reply: result. */
+	WIRE_REPLY,
+};
+
+struct wire_msg {
+	uint32_t op;
+	uint32_t flags;
+	int64_t result;
+	uint64_t id[2];
+	uint64_t arg[4];
+};
+
+/* In WIRE_REPLY's flags: the file is not readable any more, so the marker has to go. */
+#define WIRE_DRAINED 1u
+
+/* 0 or -errno (-EPIPE: the other side is gone). fd < 0: none. */
+int wire_send(int sock, const struct wire_msg *msg, int fd);
+/* Waits. *ret_fd is -1 if none came; with ret_fd NULL a descriptor is closed. -EPIPE at the end, -EMFILE if a descriptor
+ * came that could not be taken. */
+int wire_recv(int sock, struct wire_msg *ret_msg, int *ret_fd);
+
+/* The same for bytes; receiving returns their number. `flags` are recvmsg()'s. */
+int wire_send_bytes(int sock, const void *data, size_t len, int fd);
+int wire_recv_bytes(int sock, void *data, size_t len, int flags, int *ret_fd);
+
+#endif

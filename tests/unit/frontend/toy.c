@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* See toy.h. */
+#include "toy.h"
+
+#include "core/client.h"
+#include "core/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+struct machine {
+	atomic_int live;
+};
+
+struct toy {
+	struct file file;
+	struct machine *machine;
+	_Atomic uint64_t number;
+	atomic_bool readable;
+};
+
+static const struct file_ops toy_ops, event_ops;
+
+static int toy_new(struct machine *machine, const struct file_ops *ops, struct toy **ret_toy)
+{
+	struct toy *toy = calloc(1, sizeof(*toy));
+
+	if (!toy)
+		return -ENOMEM;
+	file_init(&toy->file, ops);
+	toy->machine = machine;
+	atomic_fetch_add(&machine->live, 1);
+	*ret_toy = toy;
+	return 0;
+}
+
+static void toy_release(struct file *file)
+{
+	struct toy *toy = (struct toy *)file;
+
+	atomic_fetch_sub(&toy->machine->live, 1);
+	free(toy);
+}
+
+static long toy_install(struct toy *toy, struct client *client, const struct file_ops *ops)
+{
+	struct toy *other;
+	int rc = toy_new(toy->machine, ops, &other);
+
+	if (rc)
+		return rc;
+	rc = client->ops->fd_install(client, &other->file);
+	if (rc < 0)
+		file_put(&other->file);
+	return rc;
+}
+
+static long toy_fd(struct client *client, int fd)
+{
+	struct file *file;
+	int rc = client->ops->fd_file(client, fd, &file);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = file->ops == &toy_ops || file->ops == &event_ops;
+	file_put(file);
+	return rc;
+}
+
+static long toy_native(struct client *client, int fd)
+{
+	int native = client->ops->fd_native(client, fd);
+	ssize_t rc;
+
+	if (native < 0)
+		return native;
+	rc = write(native, "toy", 3);
+	close(native);
+	return rc;
+}
+
+static long toy_number(struct toy *toy, struct client *client, unsigned int cmd, uint64_t arg)
+{
+	uint64_t number = toy->number;
+	int rc;
+
+	if (cmd == TOY_GET)
+		return client_write(client, arg, &number, sizeof(number));
+	rc = client_read(client, &number, arg, sizeof(number));
+	if (!rc)
+		toy->number = number;
+	return rc;
+}
+
+static long toy_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg)
+{
+	struct toy *toy = (struct toy *)file;
+
+	switch (cmd) {
+	case TOY_GET:
+	case TOY_SET:
+		return toy_number(toy, client, cmd, arg);
+	case TOY_NEW:
+		return toy_install(toy, client, &toy_ops);
+	case TOY_EVENT:
+		return toy_install(toy, client, &event_ops);
+	case TOY_LIVE:
+		return toy->machine->live;
+	case TOY_HOST:
+		return getpid();
+	case TOY_FD:
+		return toy_fd(client, (int)arg);
+	case TOY_NATIVE:
+		return toy_native(client, (int)arg);
+	case TOY_READABLE:
+		toy->readable = arg;
+		file_changed(file);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static unsigned int event_poll(struct file *file)
+{
+	return EPOLLOUT | (((struct toy *)file)->readable ? EPOLLIN | EPOLLRDNORM : 0);
+}
+
+/* One read takes the event. */
+static ssize_t event_read(struct file *file, struct client *client, uint64_t buf, size_t count,
+			  int64_t pos)
+{
+	struct toy *toy = (struct toy *)file;
+	int rc;
+
+	if (pos != -1 || count < 5)
+		return -EINVAL;
+	if (!toy->readable)
+		return 0;
+	rc = client_write(client, buf, "event", 5);
+	if (rc)
+		return rc;
+	toy->readable = false;
+	file_changed(file);
+	return 5;
+}
+
+static const struct file_ops toy_ops = {
+	.link = "/dev/iommu",
+	.ioctl = toy_ioctl,
+	.release = toy_release,
+};
+
+static const struct file_ops event_ops = {
+	.link = "anon_inode:[toy-event]",
+	.ioctl = toy_ioctl,
+	.read = event_read,
+	.poll = event_poll,
+	.release = toy_release,
+};
+
+int machine_new(struct machine **ret_machine)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+
+	if (!machine)
+		return -ENOMEM;
+	*ret_machine = machine;
+	return 0;
+}
+
+void machine_put(struct machine *machine)
+{
+	free(machine);
+}
+
+int machine_open(struct machine *machine, struct client *client, const char *node,
+		 struct file **ret_file)
+{
+	struct toy *toy;
+	int rc;
+
+	(void)client;
+	if (strcmp(node, "iommu"))
+		return -ENOENT;
+	rc = toy_new(machine, &toy_ops, &toy);
+	if (!rc)
+		*ret_file = &toy->file;
+	return rc;
+}
