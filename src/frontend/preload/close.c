@@ -5,11 +5,14 @@
  */
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/preload/trace.h"
+#include "frontend/preload/view.h"
 
 #include <stdarg.h>
 
 SHIM int close(int fd)
 {
+	const char *link = trace_on ? preload_fd_link(fd) : NULL;
 	struct identity identity;
 	bool ours;
 	int rc;
@@ -22,6 +25,8 @@ SHIM int close(int fd)
 	rc = REAL(close)(fd);
 	if (ours)
 		descriptor_closed(&identity);
+	if (link)
+		trace_close(fd, link, rc);
 	return rc;
 }
 

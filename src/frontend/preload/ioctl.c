@@ -5,6 +5,7 @@
  */
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/preload/trace.h"
 
 #include <linux/fs.h>
 #include <stdarg.h>
@@ -52,19 +53,27 @@ __attribute__((noinline)) static int slow_ioctl(int fd, unsigned long cmd, uint6
 	return (int)shim_result(local_ioctl(fd, descriptor.local, (unsigned int)cmd, arg));
 }
 
-SHIM int ioctl(int fd, unsigned long cmd, ...)
+static int call_ioctl(int fd, unsigned long cmd, uint64_t arg)
 {
 	uintptr_t slot = descriptor_slot(fd);
 	struct endpoint *endpoint;
-	va_list list;
 
-	va_start(list, cmd);
-	uint64_t arg = va_arg(list, uint64_t);
-	va_end(list);
 	if (slot == SLOT_FOREIGN && !our_type((unsigned int)cmd))
 		return REAL(ioctl)(fd, cmd, arg);
 	endpoint = descriptor_local(fd, slot);
 	if (endpoint)
 		return (int)shim_result(local_ioctl(fd, endpoint, (unsigned int)cmd, arg));
 	return slow_ioctl(fd, cmd, arg);
+}
+
+SHIM int ioctl(int fd, unsigned long cmd, ...)
+{
+	va_list list;
+
+	va_start(list, cmd);
+	uint64_t arg = va_arg(list, uint64_t);
+	va_end(list);
+	if (__builtin_expect(trace_on, false))
+		return trace_ioctl(fd, cmd, arg, call_ioctl);
+	return call_ioctl(fd, cmd, arg);
 }

@@ -15,6 +15,7 @@
 
 #include "frontend/preload/hugepages.h"
 #include "frontend/preload/procfs.h"
+#include "frontend/preload/trace.h"
 #include "frontend/preload/view.h"
 
 /* The kernel's /dev/iommu has a dynamic minor: it differs between machines. This one is out of the
@@ -227,6 +228,8 @@ bool view_open(int dirfd, const char *path, int flags, int *ret_fd)
 		return false;
 	fd = view_open_node(vnode, flags);
 	errno = saved;
+	if (trace_on && vnode->kind == VNODE_CHAR)
+		trace_open(dirfd, path, flags, fd);
 	*ret_fd = fd;
 	return true;
 }
@@ -240,6 +243,8 @@ bool view_open_late(int dirfd, const char *path, int flags, int *ret_fd)
 		return false;
 	*ret_fd = view_open_node(vnode, flags);
 	errno = saved;
+	if (trace_on && vnode->kind == VNODE_CHAR)
+		trace_open(dirfd, path, flags, *ret_fd);
 	return true;
 }
 

@@ -2,6 +2,7 @@
 /* read(), write() and their kin: bytes of ours come from the file, not from the socket that stands for it. */
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/preload/trace.h"
 
 /* What Linux cuts every count to. */
 #define COUNT_MAX 0x7ffff000u
@@ -53,9 +54,12 @@ static bool transfer_ours(int fd, const struct transfer *transfer, ssize_t *ret_
 		struct transfer transfer = {(uintptr_t)buf, count, position, is_write};            \
 		ssize_t rc;                                                                        \
                                                                                                    \
-		if (transfer.at >= -1 && transfer_ours(fd, &transfer, &rc))                        \
-			return shim_result(rc);                                                    \
-		return REAL(name) args;                                                            \
+		if (transfer.at < -1 || !transfer_ours(fd, &transfer, &rc))                        \
+			return REAL(name) args;                                                    \
+		rc = shim_result(rc);                                                              \
+		if (trace_on)                                                                      \
+			trace_transfer(#name, fd, buf, count, rc);                                 \
+		return rc;                                                                         \
 	}
 
 SHIM_TRANSFER(read, (int fd, void *buf, size_t count), (fd, buf, count), false, NO_POSITION)

@@ -15,7 +15,7 @@ static const char *const topics[TOPICS] = {
 	"mix", "vfio", "pasid", "viommu", "access", "pages", "limit", "dirty", "fault", "memory",
 };
 
-/* The row that the weights up to it reach `at` in, or (beyond all) NULL and the sum in *ret_sum. */
+/* The row in which the weights before it have used `at` up, or (with UINT_MAX) NULL and the sum in *ret_sum. */
 static const struct maker *maker_at(enum topic topic, unsigned int at, unsigned int *ret_sum)
 {
 	unsigned int sum = 0;

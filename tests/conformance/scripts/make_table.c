@@ -130,8 +130,8 @@ static void make_get_dirty(struct gen *g)
 }
 
 /*
- * One host page only: how far a leaf entry reaches beyond that depends on physical memory, for a
- * kernel merges pages that are neighbours there.
+ * One host page only: how far a leaf entry reaches beyond that depends on physical memory, for a kernel merges pages
+ * that are neighbours there.
  */
 static void make_mock_dirty(struct gen *g)
 {

@@ -2,8 +2,8 @@
 /*
  * The generator's inside: what a maker of one operation can use, and the tables of makers.
  *
- * A table row says how often an operation is tried in each topic, and what must exist for it to
- * mean something (else another is mostly tried). Tables end with an empty row.
+ * A table row says how often an operation is tried in each topic, and what must exist for it to mean something (else
+ * another is mostly tried). Tables end with an empty row.
  */
 #ifndef REPLAY_MAKER_H
 #define REPLAY_MAKER_H
@@ -43,7 +43,7 @@ struct maker {
 extern const struct maker map_makers[], table_makers[], event_makers[], access_makers[],
 	memory_makers[], compat_makers[];
 
-/* Sets up a working arrangement of the topic: else all that follows is refused for want of one. */
+/* Sets up a working arrangement of the topic, so that what follows is not all refused for want of one. */
 void prologue(struct gen *gen);
 
 /* Does gen->line's operation, prints it with its result and learns from it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program's own memory, which it may change while it is mapped for devices: what is pinned
- * stays what it was, what is not is looked at when it is needed.
+ * The program's own memory, which it may change while it is mapped for devices: what is pinned stays what it was, what is
+ * not is looked at when it is needed.
  *
  * Bytes are moved by reads and writes of a file, since parts of the buffers may be gone.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Virtual IOMMUs, their devices and hardware queues, and the region that one offers for mmap. */
+/* Virtual IOMMUs, their devices and hardware queues, and the region that a vIOMMU offers for mmap. */
 #include <sys/mman.h>
 
 #include "ops.h"
@@ -62,8 +62,8 @@ static void op_hw_queue_alloc(struct world *world, const struct args *args)
 }
 
 /*
- * slot= counts the regions that were offered; delta= is added to the offset, which is no number to
- * compare. Says the region's first word.
+ * slot= counts the regions that were offered; delta= is added to the offset, which is no number to compare. Says the
+ * region's first word.
  */
 static void op_region_map(struct world *world, const struct args *args)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a generator knows of the objects so far. It learns from results alone, so it needs no rules
- * of its own; it may be behind (an automatic page table goes with its last device unseen), which
- * only makes some operations fail.
+ * What a generator knows of the objects so far. It learns from results alone, so it needs no rules of its own; it may be
+ * behind (an automatic page table goes with its last device unseen), which only makes some operations fail.
  */
 #ifndef REPLAY_PICTURE_H
 #define REPLAY_PICTURE_H

@@ -18,7 +18,7 @@
 struct options {
 	enum { REPLAY, RECORD, SHRINK, FUZZ } mode;
 	unsigned int run_flags;
-	unsigned int shown; /* differences of a script that are printed; 0: not even how it ended */
+	unsigned int shown;	    /* differences of a script that are printed */
 	unsigned int part, n_parts; /* only every n-th file, from 1 */
 	const char *expected, *reference, *topic;
 	FILE *failures; /* gets the names of those that differ, or NULL */
@@ -44,7 +44,7 @@ static bool compare(const struct script *recorded, const struct script *got, uns
 		printf("%s:%d: %s\n    recorded: %s\n    got:      %s\n", recorded->name, line->nr,
 		       line->op, line->result, got->lines[i].result);
 	}
-	if (shown && n > shown)
+	if (n > shown)
 		printf("%s: %u more differences\n", recorded->name, n - shown);
 	return n == 0;
 }
@@ -63,7 +63,7 @@ static bool replay(const struct script *script, unsigned int shown)
 		return false;
 	}
 	same = compare(script, &got, shown);
-	if (status && shown) {
+	if (status) {
 		run_explain(status, end, sizeof(end));
 		printf("%s:%d: %s\n    %s\n", script->name,
 		       got.n < script->n ? script->lines[got.n].nr : 0,
