@@ -28,7 +28,7 @@ static void op_access_pages(struct world *world, const struct args *args)
 		.access_pages = {.flags = arg(args, "fl"),
 				 .iova = arg(args, "iova"),
 				 .length = arg(args, "len"),
-				 .uptr = arg(args, "va")},
+				 .uptr = arg_va(world, args)},
 	};
 	int fd;
 

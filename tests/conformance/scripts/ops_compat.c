@@ -43,7 +43,7 @@ static void vfio_map(struct world *world, const struct args *args)
 	struct vfio_iommu_type1_dma_map cmd = {
 		.argsz = sizeof(cmd),
 		.flags = arg(args, "fl"),
-		.vaddr = arg(args, "va"),
+		.vaddr = arg_va(world, args),
 		.iova = arg(args, "iova"),
 		.size = arg(args, "len"),
 	};

@@ -66,7 +66,7 @@ static void op_map(struct world *world, const struct args *args)
 		.flags = arg(args, "fl"),
 		.ioas_id = arg(args, "id"),
 		.__reserved = arg(args, "rsv"),
-		.user_va = arg(args, "va"),
+		.user_va = arg_va(world, args),
 		.length = arg(args, "len"),
 		.iova = arg(args, "iova"),
 	};

@@ -12,14 +12,14 @@
 
 #define MEM_MAX (1u << 20)
 
-/* Only the buffers may be touched: else says skip. */
-static bool in_buffers(struct world *world, uint64_t va, uint64_t length)
+/* The memory itself; only the buffers may be touched: else NULL, and skip is said. */
+static void *memory_at(struct world *world, uint64_t va, uint64_t length)
 {
 	if ((va >= A_BASE && va - A_BASE <= A_SIZE && length <= A_SIZE - (va - A_BASE)) ||
 	    (va >= F_BASE && va - F_BASE <= F_SIZE && length <= F_SIZE - (va - F_BASE)))
-		return true;
+		return (void *)world_va(world, va);
 	say(world, "skip");
-	return false;
+	return NULL;
 }
 
 static void say_done(struct world *world, int ret)
@@ -34,13 +34,14 @@ static void say_done(struct world *world, int ret)
 static void op_mem(struct world *world, const struct args *args)
 {
 	static unsigned char copy[MEM_MAX];
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
+	uint64_t length = arg(args, "len");
+	void *at = memory_at(world, arg(args, "va"), length);
 
-	if (!in_buffers(world, va, length))
+	if (!at)
 		return;
 	if (length > MEM_MAX)
 		say(world, "skip");
-	else if (pwrite(world->scratch, (void *)va, length, 0) != (ssize_t)length ||
+	else if (pwrite(world->scratch, at, length, 0) != (ssize_t)length ||
 		 pread(world->scratch, copy, length, 0) != (ssize_t)length)
 		say(world, "EFAULT");
 	else
@@ -50,9 +51,10 @@ static void op_mem(struct world *world, const struct args *args)
 static void op_user_fill(struct world *world, const struct args *args)
 {
 	static unsigned char bytes[1u << 16];
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
+	uint64_t length = arg(args, "len");
+	void *at = memory_at(world, arg(args, "va"), length);
 
-	if (!in_buffers(world, va, length))
+	if (!at)
 		return;
 	if (length > sizeof(bytes)) {
 		say(world, "skip");
@@ -61,7 +63,7 @@ static void op_user_fill(struct world *world, const struct args *args)
 	for (size_t i = 0; i < length; i++)
 		bytes[i] = arg(args, "byte") + i / 4096;
 	if (pwrite(world->scratch, bytes, length, 0) != (ssize_t)length ||
-	    pread(world->scratch, (void *)va, length, 0) != (ssize_t)length)
+	    pread(world->scratch, at, length, 0) != (ssize_t)length)
 		say(world, "EFAULT");
 	else
 		say(world, "0");
@@ -69,54 +71,57 @@ static void op_user_fill(struct world *world, const struct args *args)
 
 static void op_user_unmap(struct world *world, const struct args *args)
 {
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
+	uint64_t length = arg(args, "len");
+	void *at = memory_at(world, arg(args, "va"), length);
 
-	if (in_buffers(world, va, length))
-		say_done(world, munmap((void *)va, length));
+	if (at)
+		say_done(world, munmap(at, length));
 }
 
 /* Fresh private memory there, in place of what was. */
 static void op_user_map(struct world *world, const struct args *args)
 {
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
-	void *at;
+	uint64_t length = arg(args, "len");
+	void *at = memory_at(world, arg(args, "va"), length);
 
-	if (!in_buffers(world, va, length))
+	if (!at)
 		return;
-	at = mmap((void *)va, length, arg(args, "prot"), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-		  -1, 0);
-	say_done(world, at == MAP_FAILED);
-	if (at != MAP_FAILED)
-		madvise(at, length, MADV_NOHUGEPAGE);
+	say_done(world, mmap(at, length, arg(args, "prot"), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			     -1, 0) == MAP_FAILED);
+	madvise(at, length, MADV_NOHUGEPAGE);
 }
 
 static void op_user_protect(struct world *world, const struct args *args)
 {
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
+	uint64_t length = arg(args, "len");
+	void *at = memory_at(world, arg(args, "va"), length);
 
-	if (in_buffers(world, va, length))
-		say_done(world, mprotect((void *)va, length, arg(args, "prot")));
+	if (at)
+		say_done(world, mprotect(at, length, arg(args, "prot")));
 }
 
 /* Private memory reads as zeros afterwards, that of the file stays. */
 static void op_user_drop(struct world *world, const struct args *args)
 {
-	uint64_t va = arg(args, "va"), length = arg(args, "len");
+	uint64_t length = arg(args, "len");
+	void *at = memory_at(world, arg(args, "va"), length);
 
-	if (in_buffers(world, va, length))
-		say_done(world, madvise((void *)va, length, MADV_DONTNEED));
+	if (at)
+		say_done(world, madvise(at, length, MADV_DONTNEED));
 }
 
 /* Moves pages to another place in the buffers; what was there goes, and a hole stays behind. */
 static void op_user_move(struct world *world, const struct args *args)
 {
-	uint64_t va = arg(args, "va"), length = arg(args, "len"), to = arg(args, "to");
-	void *at;
+	uint64_t length = arg(args, "len");
+	void *from = memory_at(world, arg(args, "va"), length), *to;
 
-	if (!in_buffers(world, va, length) || !in_buffers(world, to, length))
+	if (!from)
 		return;
-	at = mremap((void *)va, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to);
-	say_done(world, at == MAP_FAILED);
+	to = memory_at(world, arg(args, "to"), length);
+	if (to)
+		say_done(world, mremap(from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
+					MAP_FAILED);
 }
 
 static void op_file_size(struct world *world, const struct args *args)

@@ -44,7 +44,7 @@ static void op_check_map(struct world *world, const struct args *args)
 		.id = arg(args, "hwpt"),
 		.check_map = {.iova = arg(args, "iova"),
 			      .length = arg(args, "len"),
-			      .uptr = arg(args, "va")},
+			      .uptr = arg_va(world, args)},
 	};
 
 	call_mock(world, &cmd);
@@ -55,7 +55,7 @@ static void op_check_refs(struct world *world, const struct args *args)
 	struct iommu_test_cmd cmd = {
 		.op = IOMMU_TEST_OP_MD_CHECK_REFS,
 		.check_refs = {.length = arg(args, "len"),
-			       .uptr = arg(args, "va"),
+			       .uptr = arg_va(world, args),
 			       .refs = arg(args, "refs")},
 	};
 

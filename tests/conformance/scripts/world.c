@@ -12,6 +12,8 @@
 
 #include "world.h"
 
+#define NEAR (UINT64_C(1) << 30) /* an address so near above a buffer goes with it */
+
 /*
  * Even pages are touched first, then odd ones, so that neighbours in a buffer are not neighbours in
  * physical memory: a kernel merges those into larger page-table entries, and that would show in
@@ -25,14 +27,24 @@ static void fill(uint64_t base, size_t length, uint64_t salt)
 				*(uint64_t *)(base + i) = (i + salt) * 0x9e3779b97f4a7c15u;
 }
 
-static void map_buffer(uint64_t base, size_t length, int flags, int fd)
+/* At base if that is free, else at some other place that is aligned to NEAR. */
+static uint64_t map_buffer(uint64_t base, size_t length, int flags, int fd)
 {
 	void *at = mmap((void *)base, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE,
 			fd, 0);
 
+	if (at != (void *)base) {
+		char *room = mmap(NULL, 2 * NEAR, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		munmap(room, 2 * NEAR);
+		base = ((uint64_t)room + NEAR - 1) & ~(NEAR - 1);
+		at = mmap((void *)base, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE,
+			  fd, 0);
+	}
 	if (at != (void *)base)
-		err(2, "buffer at %#lx", (unsigned long)base);
+		err(2, "buffer");
 	madvise(at, length, MADV_NOHUGEPAGE);
+	return base;
 }
 
 void world_init(struct world *world)
@@ -42,13 +54,27 @@ void world_init(struct world *world)
 	world->scratch = memfd_create("scratch", MFD_CLOEXEC);
 	if (world->scratch < 0 || world->memfd < 0 || ftruncate(world->memfd, F_SIZE))
 		err(2, "memfd");
-	map_buffer(A_BASE, A_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	map_buffer(F_BASE, F_SIZE, MAP_SHARED, world->memfd);
-	fill(A_BASE, A_SIZE, 1);
-	fill(F_BASE, F_SIZE, 2);
+	world->a = map_buffer(A_BASE, A_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	world->f = map_buffer(F_BASE, F_SIZE, MAP_SHARED, world->memfd);
+	fill(world->a, A_SIZE, 1);
+	fill(world->f, F_SIZE, 2);
 	world->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (world->iommu < 0)
 		err(2, "/dev/iommu");
+}
+
+uint64_t world_va(const struct world *world, uint64_t va)
+{
+	if (va >= A_BASE && va - A_BASE < NEAR)
+		return world->a + (va - A_BASE);
+	if (va >= F_BASE && va - F_BASE < NEAR)
+		return world->f + (va - F_BASE);
+	return va;
+}
+
+uint64_t arg_va(const struct world *world, const struct args *args)
+{
+	return world_va(world, arg(args, "va"));
 }
 
 void say(struct world *world, const char *format, ...)

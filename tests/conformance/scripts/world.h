@@ -15,6 +15,11 @@
 
 #include "args.h"
 
+/*
+ * Where scripts have the buffers. The process has them there too, unless something else (a
+ * sanitizer's shadow) is in the way: then they stand elsewhere, aligned as well, and addresses are
+ * translated; no result depends on it.
+ */
 #define A_BASE UINT64_C(0x100000000000) /* private anonymous memory */
 #define A_SIZE (UINT64_C(16) << 20)
 #define F_BASE UINT64_C(0x110000000000) /* a memfd, shared, which map_file uses too */
@@ -27,6 +32,7 @@ struct slots {
 };
 
 struct world {
+	uint64_t a, f; /* where the buffers really are */
 	int iommu, memfd;
 	int scratch; /* a file, through which bytes go that may fault */
 	struct slots faults, vevents, accesses;
@@ -45,6 +51,11 @@ struct world {
 
 /* Exits with 2 and a message if there is no /dev/iommu or no room for the buffers. */
 void world_init(struct world *world);
+
+/* The real address for one of a script: in or near a buffer, or the same. */
+uint64_t world_va(const struct world *world, uint64_t va);
+/* Of `va=`. */
+uint64_t arg_va(const struct world *world, const struct args *args);
 
 /* Adds to the result. */
 __attribute__((format(printf, 2, 3))) void say(struct world *world, const char *format, ...);
