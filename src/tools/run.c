@@ -4,12 +4,15 @@
  * left to clean up), so exit statuses, signals, job control and the process ID are the program's
  * own.
  */
+#include "tools/namespace.h"
 #include "tools/program.h"
 #include "tools/shim.h"
 #include "tools/tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,37 +25,138 @@ static const char help[] =
 	"What it executes sees the same machine.\n"
 	"\n"
 	"Options:\n"
-	"  -h, --help       print this help\n"
+	"      --trace[=FILE]       print each call on the machine's descriptors, in words,\n"
+	"                           on standard error or to FILE\n"
+	"      --pretend-hugepages  give ordinary pages to who asks for huge pages\n"
+	"      --namespace          give PROGRAM a /dev of its own with real nodes in it,\n"
+	"                           for what looks at paths past the preload library\n"
+	"      --no-namespace       leave /dev alone (this is the default)\n"
+	"  -h, --help               print this help\n"
 	"\n"
 	"The exit status is PROGRAM's. 2: bad use, or PROGRAM can't be served (static,\n"
 	"set-user-ID, built for another machine), and a sentence says why. 126: PROGRAM\n"
 	"can't be executed. 127: it was not found.\n";
 
-/* 0, or an exit status when there is no program to run. */
-static int parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int option;
+struct options {
+	const char *trace_file; /* NULL: standard error */
+	bool trace, hugepages, namespace;
+};
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
-			exit(fputs(help, stdout) < 0);
-		default:
-			tool_say("option '%s' is not known: 'uiommufd run --help' lists them.",
-				 argv[optind - 1]);
-			return TOOL_USAGE;
-		}
-	}
-	if (optind == argc) {
-		tool_say("give the program to run: 'uiommufd run -- PROGRAM ARGUMENTS'.");
+enum option_value { OPTION_TRACE = 256, OPTION_HUGEPAGES, OPTION_NAMESPACE, OPTION_NO_NAMESPACE };
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{"trace", optional_argument, NULL, OPTION_TRACE},
+	{"pretend-hugepages", no_argument, NULL, OPTION_HUGEPAGES},
+	{"namespace", no_argument, NULL, OPTION_NAMESPACE},
+	{"no-namespace", no_argument, NULL, OPTION_NO_NAMESPACE},
+	{},
+};
+
+/* One option: 0, or the status to exit with. */
+static int take_option(int option, const char *word, struct options *options)
+{
+	switch (option) {
+	case 'h':
+		exit(fputs(help, stdout) < 0);
+	case OPTION_TRACE:
+		options->trace = true;
+		options->trace_file = optarg;
+		break;
+	case OPTION_HUGEPAGES:
+		options->hugepages = true;
+		break;
+	case OPTION_NAMESPACE:
+		options->namespace = true;
+		break;
+	case OPTION_NO_NAMESPACE:
+		options->namespace = false;
+		break;
+	default:
+		tool_say("option '%s' is not known: 'uiommufd run --help' lists them.", word);
 		return TOOL_USAGE;
 	}
 	return TOOL_OK;
+}
+
+/* 0, or an exit status when there is no program to run. */
+static int parse(int argc, char **argv, struct options *options)
+{
+	int option, r = TOOL_OK;
+
+	optind = 0;
+	while (!r && (option = getopt_long(argc, argv, "+h", long_options, NULL)) != -1)
+		r = take_option(option, argv[optind - 1], options);
+	if (!r && optind == argc) {
+		tool_say("give the program to run: 'uiommufd run -- PROGRAM ARGUMENTS'.");
+		r = TOOL_USAGE;
+	}
+	return r;
+}
+
+/* The shim's options travel in the environment: whatever the program executes gets them too. */
+static int prepare_trace(const char *file)
+{
+	char path[PATH_MAX] = "";
+	int fd, r;
+
+	if (file && !*file) {
+		tool_say("--trace= needs the name of a file, or leave out the '='.");
+		return -EINVAL;
+	}
+	if (file) {
+		fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		r = fd < 0 || !realpath(file, path) ? -errno : 0;
+		if (fd >= 0)
+			close(fd);
+		if (r) {
+			tool_say("'%s' can't be written: %s.", file, strerror(-r));
+			return r;
+		}
+	}
+	return setenv("UIOMMUFD_TRACE", path, 1) ? -ENOMEM : 0;
+}
+
+static int prepare_namespace(void)
+{
+	const char *step;
+	int r = namespace_enter(&step);
+
+	if (r)
+		tool_say("%s here (%s): run without --namespace.", step, strerror(-r));
+	return r;
+}
+
+static int prepare_preload(void)
+{
+	char path[PATH_MAX];
+	int r = shim_find(path);
+
+	if (r) {
+		tool_say("the preload library is missing: build or install uiommufd completely.");
+		return r;
+	}
+	r = shim_preload(path);
+	if (r == -EINVAL)
+		tool_say("the dynamic linker can't preload '%s': move uiommufd to a path without "
+			 "blanks and colons.",
+			 path);
+	else if (r)
+		tool_say("out of memory.");
+	return r;
+}
+
+static int prepare(const struct options *options)
+{
+	int r = 0;
+
+	if (options->trace)
+		r = prepare_trace(options->trace_file);
+	if (!r && options->hugepages)
+		r = setenv("UIOMMUFD_PRETEND_HUGEPAGES", "1", 1) ? -ENOMEM : 0;
+	if (!r && options->namespace)
+		r = prepare_namespace();
+	return r ? r : prepare_preload();
 }
 
 static int exit_status(int error)
@@ -87,29 +191,11 @@ static int execute(const struct program *program, char **argv, int argc)
 	return -errno;
 }
 
-static int prepare_preload(void)
-{
-	char path[PATH_MAX];
-	int r = shim_find(path);
-
-	if (r) {
-		tool_say("the preload library is missing: build or install uiommufd completely.");
-		return r;
-	}
-	r = shim_preload(path);
-	if (r == -EINVAL)
-		tool_say("the dynamic linker can't preload '%s': move uiommufd to a path without "
-			 "blanks and colons.",
-			 path);
-	else if (r)
-		tool_say("out of memory.");
-	return r;
-}
-
 int tool_run(int argc, char **argv)
 {
+	struct options options = {};
 	struct program program;
-	int r = parse(argc, argv);
+	int r = parse(argc, argv, &options);
 
 	if (r)
 		return r;
@@ -127,7 +213,7 @@ int tool_run(int argc, char **argv)
 			 "programs "
 			 "that it executes will see /dev/iommu.",
 			 program.path);
-	if (prepare_preload())
+	if (prepare(&options))
 		return TOOL_USAGE;
 	r = execute(&program, argv, argc);
 	tool_say("'%s' can't be executed: %s.", program.path, strerror(-r));

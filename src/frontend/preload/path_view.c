@@ -14,18 +14,10 @@
 #include <unistd.h>
 
 #include "frontend/preload/hugepages.h"
+#include "frontend/preload/nodes.h"
 #include "frontend/preload/procfs.h"
 #include "frontend/preload/trace.h"
 #include "frontend/preload/view.h"
-
-/* The kernel's /dev/iommu has a dynamic minor: it differs between machines. This one is out of the
- * way of the real ones. */
-#define IOMMU_MINOR 1000
-#define MISC_MAJOR  10
-#define VFIO_MINOR  196 /* fixed, in the kernel's list of devices */
-
-/* Far above what devtmpfs hands out. */
-#define INO_BASE 0x69000000
 
 static struct {
 	struct vtree tree;
@@ -33,13 +25,11 @@ static struct {
 
 static int build(void)
 {
-	int r = vtree_add_char(&view.tree, "/dev/iommu", 0660, MISC_MAJOR, IOMMU_MINOR);
+	int r = 0;
 
-	if (!r)
-		r = vtree_add_char(&view.tree, "/dev/vfio/vfio", 0666, MISC_MAJOR, VFIO_MINOR);
-	if (!r)
-		r = hugepages_add_nodes(&view.tree);
-	return r;
+	for (const struct node *node = nodes; node->path && !r; node++)
+		r = vtree_add_char(&view.tree, node->path, node->mode, node->major, node->minor);
+	return r ? r : hugepages_add_nodes(&view.tree);
 }
 
 /*
