@@ -15,6 +15,7 @@ static const char help[] =
 	"\n"
 	"Commands:\n"
 	"  run       run a program on a machine that has /dev/iommu\n"
+	"  doctor    tell what this computer allows, and what follows from it\n"
 	"\n"
 	"Options:\n"
 	"  -h, --help       print this help\n"
@@ -28,6 +29,7 @@ static const struct command {
 	int (*main)(int argc, char **argv);
 } commands[] = {
 	{"run", tool_run},
+	{"doctor", tool_doctor},
 };
 
 void tool_say(const char *format, ...)
