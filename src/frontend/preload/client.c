@@ -3,6 +3,10 @@
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 
+#include "base/tls.h"
+
+#include <string.h>
+
 static struct process *of_client(struct client *client)
 {
 	return (struct process *)((char *)client - offsetof(struct process, client));
@@ -46,12 +50,23 @@ static int own_fd_install(struct client *client, struct file *file)
 	return fd;
 }
 
-/* The caller may hold a lock that the file's release wants: the service's loop sees the last close soon. */
+/* The caller may hold a lock that the file's release wants: that comes after the call. */
+static TLS struct descriptor withdrawn;
+
 static void own_fd_close(struct client *client, int fd)
 {
 	(void)client;
-	descriptor_forget(fd);
+	if (descriptor_closing(fd, &withdrawn))
+		endpoint_put(withdrawn.local);
 	REAL(close)(fd);
+}
+
+void process_settle_withdrawn(struct process *process)
+{
+	if (!withdrawn.local)
+		return;
+	withdrawn.local = NULL;
+	service_closed(process->service, withdrawn.identity.id);
 }
 
 const struct client_ops process_client_ops = {
@@ -59,4 +74,33 @@ const struct client_ops process_client_ops = {
 	.fd_native = own_fd_native,
 	.fd_install = own_fd_install,
 	.fd_close = own_fd_close,
+};
+
+/* The same for a service elsewhere, which asks over its connection. */
+
+static int asked_fd_file(int fd, struct identity *ret_identity)
+{
+	return descriptor_reserved(fd) ? -EBADF : identity_of(fd, ret_identity);
+}
+
+static int asked_fd_native(int fd)
+{
+	if (descriptor_reserved(fd) || REAL(fcntl)(fd, F_GETFD) < 0)
+		return -EBADF;
+	return fd;
+}
+
+static void asked_fd_close(int fd)
+{
+	descriptor_forget(fd);
+	REAL(close)(fd);
+}
+
+const struct remote_ops process_remote_ops = {
+	.place = descriptor_reserve,
+	.unplace = descriptor_release,
+	.fd_file = asked_fd_file,
+	.fd_native = asked_fd_native,
+	.fd_installed = descriptor_forget,
+	.fd_close = asked_fd_close,
 };

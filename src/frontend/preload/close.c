@@ -13,7 +13,7 @@
 SHIM int close(int fd)
 {
 	const char *link = trace_on ? preload_fd_link(fd) : NULL;
-	struct identity identity;
+	struct descriptor closing;
 	bool ours;
 	int rc;
 
@@ -21,10 +21,10 @@ SHIM int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
-	ours = descriptor_closing(fd, &identity);
+	ours = descriptor_closing(fd, &closing);
 	rc = REAL(close)(fd);
 	if (ours)
-		descriptor_closed(&identity);
+		descriptor_closed(&closing);
 	if (link)
 		trace_close(fd, link, rc);
 	return rc;
@@ -45,33 +45,33 @@ SHIM int dup(int fd)
 
 SHIM int dup2(int fd, int to)
 {
-	struct identity identity;
+	struct descriptor closing;
 	bool ours = false;
 	int rc;
 
 	if (fd != to) {
 		descriptor_yield(to);
-		ours = descriptor_closing(to, &identity);
+		ours = descriptor_closing(to, &closing);
 	}
 	rc = REAL(dup2)(fd, to);
 	if (ours && rc >= 0)
-		descriptor_closed(&identity);
+		descriptor_closed(&closing);
 	return rc;
 }
 
 SHIM int dup3(int fd, int to, int flags)
 {
-	struct identity identity;
+	struct descriptor closing;
 	bool ours = false;
 	int rc;
 
 	if (fd != to) {
 		descriptor_yield(to);
-		ours = descriptor_closing(to, &identity);
+		ours = descriptor_closing(to, &closing);
 	}
 	rc = REAL(dup3)(fd, to, flags);
 	if (ours && rc >= 0)
-		descriptor_closed(&identity);
+		descriptor_closed(&closing);
 	return rc;
 }
 

@@ -6,11 +6,12 @@
 #include "frontend/preload/real.h"
 
 #include <limits.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* Where our own descriptors go: high, but not so high that the kernel's table grows for nothing. */
 #define RESERVED_HIGH 1000
-#define RESERVED_MAX  32
+#define RESERVED_MAX  64
 
 /* Number + 1, 0 is free. Ordinary memory: a child after fork has to know what to close. */
 static atomic_int reserved[RESERVED_MAX];
@@ -77,13 +78,30 @@ static int claim(struct process *process, int fd, const struct identity *identit
 	return rc;
 }
 
-static int find_ours(int fd, struct descriptor *descriptor)
+/* Hosted elsewhere, by `slot` if that says so. */
+static int find_remote(struct process *process, int fd, uintptr_t slot,
+		       struct descriptor *descriptor)
+{
+	int rc = 0;
+
+	if (slot & SLOT_REMOTE)
+		descriptor->host = (struct remote_host *)(slot & ~SLOT_REMOTE);
+	else
+		rc = remote_attach(&process->remotes, fd, &descriptor->host);
+	if (!rc)
+		descriptor_remember(fd, (uintptr_t)descriptor->host | SLOT_REMOTE);
+	return rc;
+}
+
+static int find_ours(int fd, uintptr_t slot, struct descriptor *descriptor)
 {
 	struct process *process = process_get();
 	int rc = 0;
 
 	if (!process)
 		return -ENOMEM;
+	if (slot & SLOT_REMOTE)
+		return find_remote(process, fd, slot, descriptor);
 	descriptor->local = service_find(process->service, descriptor->identity.id);
 	if (!descriptor->local && identity_newborn(fd)) {
 		rc = claim(process, fd, &descriptor->identity, &descriptor->local);
@@ -92,8 +110,9 @@ static int find_ours(int fd, struct descriptor *descriptor)
 		/* Another thread may have been faster, even to the last close. */
 		descriptor->local = service_find(process->service, descriptor->identity.id);
 	}
-	if (descriptor->local)
-		descriptor_remember(fd, (uintptr_t)descriptor->local);
+	if (!descriptor->local)
+		return find_remote(process, fd, 0, descriptor);
+	descriptor_remember(fd, (uintptr_t)descriptor->local);
 	return 0;
 }
 
@@ -111,12 +130,21 @@ int descriptor_find(int fd, struct descriptor *ret_descriptor)
 		if (rc == -ENOENT)
 			descriptor_remember(fd, SLOT_FOREIGN);
 		if (!rc)
-			rc = find_ours(fd, &descriptor);
+			rc = find_ours(fd, slot, &descriptor);
 		if (rc)
 			return rc;
 	}
 	*ret_descriptor = descriptor;
 	return 0;
+}
+
+int64_t descriptor_ask(int fd, const struct descriptor *descriptor, struct wire_msg *msg,
+		       int *ret_fd)
+{
+	struct process *process = process_get();
+
+	memcpy(msg->id, descriptor->identity.id, sizeof(msg->id));
+	return remote_call(&process->remotes, descriptor->host, fd, msg, ret_fd);
 }
 
 void descriptor_done(struct descriptor *descriptor)
@@ -125,25 +153,51 @@ void descriptor_done(struct descriptor *descriptor)
 		endpoint_put(descriptor->local);
 }
 
-bool descriptor_closing(int fd, struct identity *ret_identity)
+/* A newborn has no effects to wait for; its end is the kernel's work. */
+static bool closing_ours(int fd, uintptr_t slot, struct descriptor *closing)
 {
-	uintptr_t slot = descriptor_slot(fd);
+	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
 
-	if (slot == SLOT_FOREIGN || (!slot && !atomic_load(&any_ours))) {
-		descriptor_forget(fd);
+	if (process)
+		closing->local = service_find(process->service, closing->identity.id);
+	if (closing->local)
+		return true;
+	if (identity_newborn(fd))
 		return false;
-	}
-	descriptor_forget(fd);
-	return !identity_of(fd, ret_identity);
+	process = process_get();
+	return process && !find_remote(process, fd, slot & SLOT_REMOTE ? slot : 0, closing);
 }
 
-void descriptor_closed(const struct identity *identity)
+bool descriptor_closing(int fd, struct descriptor *ret_closing)
 {
-	struct process *process;
+	struct descriptor closing = {};
+	uintptr_t slot = descriptor_slot(fd);
+	int saved = errno;
+	bool ours = false;
+
+	descriptor_forget(fd);
+	if (slot == SLOT_FOREIGN || (!slot && !atomic_load(&any_ours)))
+		return false;
+	if (!identity_of(fd, &closing.identity))
+		ours = closing_ours(fd, slot, &closing);
+	descriptor_forget(fd);
+	*ret_closing = closing;
+	errno = saved;
+	return ours;
+}
+
+void descriptor_closed(struct descriptor *closing)
+{
+	struct process *process = atomic_load(&descriptors->process);
+	struct wire_msg msg = {.op = WIRE_CLOSED};
 	int saved = errno;
 
-	if (descriptors && (process = atomic_load(&descriptors->process)))
-		service_closed(process->service, identity->id);
+	if (closing->local) {
+		endpoint_put(closing->local);
+		service_closed(process->service, closing->identity.id);
+	} else {
+		descriptor_ask(-1, closing, &msg, NULL);
+	}
 	errno = saved;
 }
 
@@ -210,6 +264,17 @@ void descriptor_yield(int fd)
 		process_moved_descriptor(fd, moved);
 		atomic_store(&reserved[i], moved + 1);
 	}
+}
+
+void descriptor_release(int fd)
+{
+	for (int i = 0; i < RESERVED_MAX; i++) {
+		int number = fd + 1;
+
+		if (atomic_compare_exchange_strong(&reserved[i], &number, 0))
+			break;
+	}
+	REAL(close)(fd);
 }
 
 void descriptor_reserved_drop(void)

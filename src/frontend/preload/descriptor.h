@@ -8,6 +8,7 @@
 #define UIOMMUFD_PRELOAD_DESCRIPTOR_H
 
 #include "core/client.h"
+#include "frontend/service/remote.h"
 #include "frontend/service/service.h"
 
 #include <stdatomic.h>
@@ -16,7 +17,7 @@
 /* Numbers above are always looked at. */
 #define DESCRIPTOR_SLOTS (1 << 20)
 
-/* A slot: 0 unknown, SLOT_FOREIGN, a struct endpoint * hosted here, or a struct remote * + SLOT_REMOTE. */
+/* A slot: 0 unknown, SLOT_FOREIGN, a struct endpoint * hosted here, or the struct remote_host * that has it, + SLOT_REMOTE. */
 #define SLOT_FOREIGN ((uintptr_t)1)
 #define SLOT_REMOTE  ((uintptr_t)2)
 
@@ -69,8 +70,9 @@ static inline struct endpoint *descriptor_local(int fd, uintptr_t slot)
 
 /* One of ours, ready for a call. */
 struct descriptor {
-	struct endpoint *local; /* with a use, or NULL: it is hosted elsewhere */
-	struct identity identity;
+	struct endpoint *local;	  /* with a use; or NULL: it is hosted elsewhere, and there are */
+	struct remote_host *host; /* by whom, */
+	struct identity identity; /* and what it is there */
 };
 
 /*
@@ -80,9 +82,13 @@ struct descriptor {
 int descriptor_find(int fd, struct descriptor *ret_descriptor);
 void descriptor_done(struct descriptor *descriptor);
 
-/* Before and after a call that closes fd: was it one of ours, and if so, settle its last close. */
-bool descriptor_closing(int fd, struct identity *ret_identity);
-void descriptor_closed(const struct identity *identity);
+/* A request about it to where it is hosted: the call's result. */
+int64_t descriptor_ask(int fd, const struct descriptor *descriptor, struct wire_msg *msg,
+		       int *ret_fd);
+
+/* Before and after a call that closes fd: is it one of ours? Then its last close has had its effect when this is over. */
+bool descriptor_closing(int fd, struct descriptor *ret_closing);
+void descriptor_closed(struct descriptor *closing);
 
 /* Numbers that the shim keeps for itself: the program sees them as closed. */
 bool descriptor_reserved(int fd);
@@ -90,6 +96,8 @@ bool descriptor_reserved(int fd);
 unsigned int descriptor_next_reserved(unsigned int first);
 /* Moves it to a high number and reserves that: the number, or -EMFILE and fd stays. */
 int descriptor_reserve(int fd);
+/* Closes a reserved number. */
+void descriptor_release(int fd);
 /* The program wants the number for itself: moves what we have there. */
 void descriptor_yield(int fd);
 

@@ -34,9 +34,21 @@ static long local_ioctl(int fd, struct endpoint *endpoint, unsigned int cmd, uin
 		rc = rc < 0 ? -errno : rc;
 	} else {
 		rc = file_ioctl(endpoint->file, &process->client, cmd, arg);
+		if (rc < 0)
+			process_settle_withdrawn(process);
 	}
 	endpoint_put(endpoint);
 	return rc;
+}
+
+static int remote_ioctl(int fd, const struct descriptor *descriptor, unsigned long cmd,
+			uint64_t arg)
+{
+	struct wire_msg msg = {.op = WIRE_IOCTL, .arg = {(unsigned int)cmd, arg}};
+
+	if (vfs_command((unsigned int)cmd))
+		return REAL(ioctl)(fd, cmd, arg);
+	return (int)shim_result(descriptor_ask(fd, descriptor, &msg, NULL));
 }
 
 __attribute__((noinline)) static int slow_ioctl(int fd, unsigned long cmd, uint64_t arg)
@@ -49,7 +61,7 @@ __attribute__((noinline)) static int slow_ioctl(int fd, unsigned long cmd, uint6
 	if (rc)
 		return (int)shim_result(rc);
 	if (!descriptor.local)
-		return (int)shim_result(-EIO);
+		return remote_ioctl(fd, &descriptor, cmd, arg);
 	return (int)shim_result(local_ioctl(fd, descriptor.local, (unsigned int)cmd, arg));
 }
 

@@ -15,6 +15,12 @@
 
 struct descriptors *descriptors;
 
+/* The core's, once it has them. */
+__attribute__((weak)) bool machine_account(struct machine *machine, pid_t pid,
+					   uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages);
+__attribute__((weak)) void machine_host_moved(struct machine *machine);
+__attribute__((weak)) void machine_client_leaving(struct machine *machine, struct mm *mm);
+
 static void forget(struct service *service, struct endpoint *endpoint)
 {
 	(void)service;
@@ -30,18 +36,34 @@ static void drain(struct service *service, struct endpoint *endpoint)
 		identity_unmark(fd);
 }
 
+static int open_node(struct service *service, struct client *client, const char *node,
+		     struct file **ret_file)
+{
+	struct process *process = service->owner;
+
+	return machine_open(process->machine, client, node, ret_file);
+}
+
+/* The memory is where it was; what looks it up by the process's number has to look at the service. */
 static void moved(struct service *service)
 {
-	(void)service;
+	struct process *process = service->owner;
+
+	process->client.mm->pid = service->pid;
+	if (machine_host_moved)
+		machine_host_moved(process->machine);
 }
 
 static void leaving(struct service *service, struct mm *mm)
 {
-	(void)service;
-	(void)mm;
+	struct process *process = service->owner;
+
+	if (machine_client_leaving)
+		machine_client_leaving(process->machine, mm);
 }
 
 static const struct service_hooks hooks = {
+	.open = open_node,
 	.forget = forget,
 	.drain = drain,
 	.moved = moved,
@@ -64,6 +86,7 @@ static struct process *process_new(void)
 
 	if (!process)
 		return NULL;
+	remotes_init(&process->remotes, &process_remote_ops);
 	process->client = (struct client){.ops = &process_client_ops, .mm = mm_self()};
 	if (!process->client.mm || machine_new(&process->machine) ||
 	    service_new(&hooks, process, &process->service)) {
@@ -99,8 +122,10 @@ void process_moved_descriptor(int from, int to)
 {
 	struct process *process = atomic_load(&descriptors->process);
 
-	if (process)
-		service_link_moved(process->service, from, to);
+	if (!process)
+		return;
+	service_link_moved(process->service, from, to);
+	remotes_moved(&process->remotes, from, to);
 }
 
 /* The child has copies of what we keep in the parent's table: they would hold the parent's service. */
@@ -129,10 +154,6 @@ __attribute__((constructor)) static void process_init(void)
 	map_descriptors();
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 }
-
-/* The core's, once it has them. */
-__attribute__((weak)) bool machine_account(struct machine *machine, pid_t pid,
-					   uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages);
 
 bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages)
 {

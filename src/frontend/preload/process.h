@@ -12,10 +12,16 @@ struct process {
 	struct machine *machine;
 	struct service *service; /* started with the first file */
 	struct client client;	 /* the process itself */
+	struct remotes remotes;	 /* services of other processes that it uses */
 };
 
 /* client.c: the process's own descriptors, for the core. */
 extern const struct client_ops process_client_ops;
+/* ... and for the services of others. */
+extern const struct remote_ops process_remote_ops;
+
+/* After a call of the core: descriptors that it took back see their last close now. */
+void process_settle_withdrawn(struct process *process);
 
 /* process.c: one of our own descriptors has a new number. */
 void process_moved_descriptor(int from, int to);

@@ -17,12 +17,32 @@ struct transfer {
 	bool write;
 };
 
+static ssize_t transfer_local(struct endpoint *endpoint, const struct transfer *transfer)
+{
+	struct client *client = process_client(process_get());
+
+	return (transfer->write ? file_write : file_read)(endpoint->file, client, transfer->buf,
+							  transfer->count, transfer->at);
+}
+
+static ssize_t transfer_remote(int fd, const struct descriptor *descriptor,
+			       const struct transfer *transfer)
+{
+	struct wire_msg msg = {
+		.op = transfer->write ? WIRE_WRITE : WIRE_READ,
+		.arg = {transfer->buf, transfer->count, (uint64_t)transfer->at},
+	};
+	int64_t rc = descriptor_ask(fd, descriptor, &msg, NULL);
+
+	if (msg.op == WIRE_REPLY && msg.flags & WIRE_DRAINED)
+		identity_unmark(fd);
+	return rc;
+}
+
 /* False: fd isn't ours. Else *ret_rc is the call's result, bytes or -errno. */
-static bool transfer_ours(int fd, const struct transfer *transfer, ssize_t *ret_rc)
+static bool transfer_ours(int fd, struct transfer transfer, ssize_t *ret_rc)
 {
 	struct descriptor descriptor;
-	uint64_t count = transfer->count > COUNT_MAX ? COUNT_MAX : transfer->count;
-	struct client *client;
 	int rc;
 
 	if (descriptor_slot(fd) == SLOT_FOREIGN)
@@ -30,19 +50,16 @@ static bool transfer_ours(int fd, const struct transfer *transfer, ssize_t *ret_
 	rc = descriptor_find(fd, &descriptor);
 	if (rc == -ENOENT)
 		return false;
-	*ret_rc = rc;
+	if (transfer.count > COUNT_MAX)
+		transfer.count = COUNT_MAX;
 	if (rc)
-		return true;
-	client = process_client(process_get());
-	if (!descriptor.local)
-		*ret_rc = -EIO;
-	else if (transfer->write)
-		*ret_rc = file_write(descriptor.local->file, client, transfer->buf, count,
-				     transfer->at);
+		*ret_rc = rc;
+	else if (descriptor.local)
+		*ret_rc = transfer_local(descriptor.local, &transfer);
 	else
-		*ret_rc = file_read(descriptor.local->file, client, transfer->buf, count,
-				    transfer->at);
-	descriptor_done(&descriptor);
+		*ret_rc = transfer_remote(fd, &descriptor, &transfer);
+	if (!rc)
+		descriptor_done(&descriptor);
 	return true;
 }
 
@@ -54,7 +71,7 @@ static bool transfer_ours(int fd, const struct transfer *transfer, ssize_t *ret_
 		struct transfer transfer = {(uintptr_t)buf, count, position, is_write};            \
 		ssize_t rc;                                                                        \
                                                                                                    \
-		if (transfer.at < -1 || !transfer_ours(fd, &transfer, &rc))                        \
+		if (transfer.at < -1 || !transfer_ours(fd, transfer, &rc))                         \
 			return REAL(name) args;                                                    \
 		rc = shim_result(rc);                                                              \
 		if (trace_on)                                                                      \
@@ -94,7 +111,7 @@ static bool vector_ours(int fd, const struct iovec *iov, int n, bool is_write, s
 		struct transfer transfer = {(uintptr_t)iov[i].iov_base, iov[i].iov_len, NO_POSITION,
 					    is_write};
 
-		if (!transfer_ours(fd, &transfer, &rc))
+		if (!transfer_ours(fd, transfer, &rc))
 			return false;
 		if (rc < 0)
 			break;

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -114,6 +115,68 @@ int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b)
 	return 0;
 }
 
+int endpoint_install(struct endpoint *endpoint, int *ret_a)
+{
+	struct identity_pair pair;
+	struct identity identity;
+	const char *node = endpoint->file->ops->link ?: "anon_inode:[uiommufd]";
+	int rc = identity_new(node, O_RDWR | O_CLOEXEC, &identity, &pair);
+
+	if (rc)
+		return rc;
+	rc = endpoint_serve(endpoint, identity.id, pair.b);
+	if (rc) {
+		close(pair.a);
+		close(pair.b);
+		return rc;
+	}
+	*ret_a = pair.a;
+	return 0;
+}
+
+/* Serves the newborn `a` by `file`, whose reference goes to the endpoint if that succeeds. */
+static int adopt_as(struct service *service, int a, const uint64_t id[2], struct file *file)
+{
+	struct endpoint *endpoint = endpoint_new(service, file);
+	int b, rc;
+
+	if (!endpoint)
+		return -ENOMEM;
+	rc = identity_claim(a, &b);
+	if (!rc) {
+		rc = endpoint_serve(endpoint, id, b);
+		if (rc && identity_abandon(b))
+			close(b);
+	}
+	if (rc)
+		endpoint_free(endpoint);
+	return rc;
+}
+
+int service_adopt(struct service *service, struct client *client, int a, struct file **ret_file)
+{
+	struct identity identity;
+	struct file *file;
+	int rc = identity_of(a, &identity);
+
+	if (rc)
+		return rc;
+	if (!identity_newborn(a))
+		return -EAGAIN;
+	rc = service->hooks->open(service, client, identity.node, &file);
+	if (rc)
+		return rc;
+	file_get(file);
+	rc = adopt_as(service, a, identity.id, file);
+	if (rc) {
+		file_put(file);
+		file_put(file);
+		return rc;
+	}
+	*ret_file = file;
+	return 0;
+}
+
 static bool retire_locked(struct endpoint *endpoint)
 {
 	struct service *service = endpoint->service;
@@ -155,6 +218,13 @@ void endpoint_release(struct endpoint *endpoint)
 		pthread_cond_broadcast(&service->released);
 }
 
+void service_settle(struct service *service)
+{
+	LOCK_SCOPED(&service->lock);
+	while (service->releasing)
+		lock_wait(&service->lock, &service->released);
+}
+
 /*
  * Readiness. The queue of A is the truth that poll() sees. Filling it takes B, which only the service has; emptying it takes A, which only
  * a process that has the descriptor can do. So a marker may stay behind for a file that is not readable any more: the
@@ -181,6 +251,6 @@ void endpoint_changed(struct file_front *front)
 		return;
 	if (readable)
 		service_ready(service, endpoint);
-	else
+	else if (!service_inside(service))
 		service->hooks->drain(service, endpoint);
 }

@@ -11,6 +11,10 @@ struct endpoint *endpoint_new(struct service *service, struct file *file);
 void endpoint_free(struct endpoint *endpoint);
 /* In a service's thread: serves B from now on. -errno: B is still the caller's. */
 int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b);
+/* Makes a pair and serves its B; A is the caller's. */
+int endpoint_install(struct endpoint *endpoint, int *ret_a);
+/* Opens and serves the newborn that `a` is; *ret_file with a reference of the caller's. */
+int service_adopt(struct service *service, struct client *client, int a, struct file **ret_file);
 /*
  * In a service's thread: if the last descriptor is closed, takes the endpoint out of the table. True: the caller goes
  * on with endpoint_release(), in any thread without locks.
@@ -37,6 +41,12 @@ void service_main(struct service *service);
 void *link_run(void *service);
 /* The program's side: asks for the marker. Locks of the core may be held. */
 void service_ready(struct service *service, struct endpoint *endpoint);
+
+/* Tells which threads are the service's: the others reach it by the link. */
+void service_enter(struct service *service);
+bool service_inside(struct service *service);
+/* Has the program executed another one, or ended? Then hooks->moved() has been called when this returns. */
+void service_check_orphaned(struct service *service);
 
 /* connection.c: serves another process over `sock`, which it takes over. */
 void connection_start(struct service *service, int sock);

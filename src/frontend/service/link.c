@@ -90,38 +90,20 @@ void service_closed(struct service *service, const uint64_t id[2])
 	if (link_call(service, &msg, -1, NULL) > 0)
 		endpoint_release((struct endpoint *)(uintptr_t)msg.arg[0]);
 	/* It may have been the service's loop that saw it first. */
-	LOCK_SCOPED(&service->lock);
-	while (service->releasing)
-		lock_wait(&service->lock, &service->released);
+	service_settle(service);
 }
 
 void service_ready(struct service *service, struct endpoint *endpoint)
 {
 	struct wire_msg msg = {.op = WIRE_READY, .arg = {(uintptr_t)endpoint}};
 
-	link_call(service, &msg, -1, NULL);
+	if (service_inside(service))
+		endpoint_mark(endpoint);
+	else
+		link_call(service, &msg, -1, NULL);
 }
 
 /* The service's side. */
-
-static int64_t link_install(struct endpoint *endpoint, int *ret_a)
-{
-	struct identity_pair pair;
-	struct identity identity;
-	const char *node = endpoint->file->ops->link ?: "anon_inode:[uiommufd]";
-	int rc = identity_new(node, O_RDWR | O_CLOEXEC, &identity, &pair);
-
-	if (rc)
-		return rc;
-	rc = endpoint_serve(endpoint, identity.id, pair.b);
-	if (rc) {
-		close(pair.a);
-		close(pair.b);
-		return rc;
-	}
-	*ret_a = pair.a;
-	return 0;
-}
 
 static int64_t link_claim(struct endpoint *endpoint, const struct wire_msg *msg, int a)
 {
@@ -150,7 +132,7 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 
 	switch (msg->op) {
 	case WIRE_INSTALL:
-		msg->result = link_install(endpoint, &a);
+		msg->result = endpoint_install(endpoint, &a);
 		break;
 	case WIRE_CLAIM:
 		msg->result = link_claim(endpoint, msg, fd);

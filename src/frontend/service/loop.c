@@ -5,9 +5,11 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "base/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,9 @@
 #define EVENTS 16
 /* The first number in the service's table that isn't a standard stream. */
 #define FIRST_FD 3
+
+/* The service that this thread belongs to. */
+static TLS struct service *inside;
 
 int service_new(const struct service_hooks *hooks, void *owner, struct service **ret_service)
 {
@@ -40,6 +45,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	lock_init(&service->link_lock, RANK_ENDPOINT);
 	pthread_cond_init(&service->released, NULL);
 	LIST_INIT(&service->unused);
+	LIST_INIT(&service->peers);
 	for (int i = 0; i < SERVICE_BUCKETS; i++)
 		LIST_INIT(&service->endpoints[i]);
 	service->link = -1;
@@ -110,18 +116,53 @@ static void own_limits(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void service_enter(struct service *service)
+{
+	inside = service;
+}
+
+bool service_inside(struct service *service)
+{
+	return inside == service || (!service->in_program && getpid() == service->pid);
+}
+
+/* Whoever sees first that the program is gone says so; the others wait until that has been said. */
+static void orphan(struct service *service)
+{
+	bool first;
+
+	lock_take(&service->lock);
+	first = !service->orphaned;
+	service->orphaned = true;
+	service->moving |= first;
+	while (!first && service->moving)
+		lock_wait(&service->lock, &service->released);
+	lock_release(&service->lock);
+	if (!first)
+		return;
+	service->hooks->moved(service);
+	LOCK_SCOPED(&service->lock);
+	service->moving = false;
+	pthread_cond_broadcast(&service->released);
+}
+
+void service_check_orphaned(struct service *service)
+{
+	struct pollfd link = {.fd = service->link_end, .events = POLLRDHUP};
+
+	if (poll(&link, 1, 0) == 1 && link.revents & POLLHUP)
+		orphan(service);
+}
+
 static void *link_thread(void *arg)
 {
 	struct service *service = arg;
 	uint64_t one = 1;
 
+	service_enter(service);
 	link_run(service);
-	close(service->link_end);
+	orphan(service);
 	dup2(1, 2); /* whoever waits for the program's output to end must not wait for us */
-	lock_take(&service->lock);
-	service->orphaned = true;
-	lock_release(&service->lock);
-	service->hooks->moved(service);
 	(void)!write(service->wake, &one, sizeof(one));
 	return NULL;
 }
@@ -164,7 +205,7 @@ static void loop_event(struct service *service, const struct epoll_event *event)
 static bool loop_done(struct service *service)
 {
 	LOCK_SCOPED(&service->lock);
-	return service->orphaned && !service->served && !service->releasing;
+	return service->orphaned && !service->moving && !service->served && !service->releasing;
 }
 
 void service_main(struct service *service)
@@ -172,6 +213,7 @@ void service_main(struct service *service)
 	struct epoll_event events[EVENTS] = {{.events = EPOLLIN}};
 	int n;
 
+	service_enter(service);
 	own_descriptors(service);
 	if (!service->in_program) {
 		own_signals();

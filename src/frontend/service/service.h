@@ -46,8 +46,13 @@ struct endpoint {
 
 LIST_HEAD(endpoint_list, endpoint);
 
-/* What a service asks of the frontend that it belongs to. Called from any thread, with no lock held. */
+/*
+ * What a service asks of the frontend that it belongs to. Called from any thread, with no lock of the service held.
+ */
 struct service_hooks {
+	/* A file for a node that another process's descriptor stands for: as machine_open(). */
+	int (*open)(struct service *service, struct client *client, const char *node,
+		    struct file **ret_file);
 	/* The endpoint has seen its last close: nothing may refer to it any more. */
 	void (*forget)(struct service *service, struct endpoint *endpoint);
 	/* Takes the marker out of a file that is not readable any more, if this process knows a descriptor of it. */
@@ -67,9 +72,11 @@ struct service {
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */
 	struct endpoint_list unused;
+	LIST_HEAD(, peer) peers;
 	unsigned int served, releasing;
-	pthread_cond_t released; /* releasing fell to 0 */
-	bool orphaned;		 /* the program is gone */
+	pthread_cond_t released; /* releasing fell to 0, or moving ended */
+	bool moving;
+	bool orphaned; /* the program is gone */
 
 	struct lock link_lock; /* one request at a time */
 	int link;	       /* the program's end; -1: not running */
@@ -109,6 +116,9 @@ int service_claim(struct service *service, int a, const struct identity *identit
 		  struct file *file, struct endpoint **ret_endpoint);
 /* After a close: if it was the last, the file is released when this returns. No lock is held. */
 void service_closed(struct service *service, const uint64_t id[2]);
+
+/* Waits until every last close that was seen so far has had its effect. */
+void service_settle(struct service *service);
 
 /* A use of the endpoint keeps its file. False: it has seen its last close. */
 bool endpoint_get(struct endpoint *endpoint);

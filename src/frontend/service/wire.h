@@ -13,12 +13,13 @@
 
 enum wire_op {
 	/* What any client asks. id names the file. */
-	WIRE_IOCTL = 1, /* arg: cmd, argument */
+	WIRE_HELLO = 1, /* the first; arg: cookie; the reply: the service's id, and its pid */
+	WIRE_IOCTL,	/* arg: cmd, argument */
 	WIRE_READ,	/* arg: address, count, position */
 	WIRE_WRITE,
 	WIRE_POLL,
 	WIRE_MMAP,   /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length */
-	WIRE_CLOSED, /* a descriptor of the file was closed: settle it if it was the last */
+	WIRE_CLOSED, /* id: a descriptor of the file was closed: settle it if it was the last */
 	WIRE_BYE,    /* the client's process is about to go */
 	/* What the process in which the files live asks, over the link. arg[0]: struct endpoint */
 	WIRE_INSTALL, /* make a pair and serve it; the reply carries A */

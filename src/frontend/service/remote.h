@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The other side: a process that uses files which live elsewhere. It *attaches* by sending one end of a connection over the descriptor
+ * itself, so no name, path or right is needed but the possession of it. Connections to one service are pooled: each
+ * thread in a call has one to itself.
+ */
+#ifndef UIOMMUFD_SERVICE_REMOTE_H
+#define UIOMMUFD_SERVICE_REMOTE_H
+
+#include "base/lock.h"
+#include "frontend/service/identity.h"
+#include "frontend/service/wire.h"
+
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+/* What a service may ask of the process that calls. Each returns 0 or positive, or -errno. */
+struct remote_ops {
+	/* Where a connection is kept: moves it to a number that doesn't disturb; and closes it there. */
+	int (*place)(int fd);
+	void (*unplace)(int fd);
+	/* As client_ops. fd_native's result isn't a duplicate: it is sent. */
+	int (*fd_file)(int fd, struct identity *ret_identity);
+	int (*fd_native)(int fd);
+	void (*fd_installed)(int fd);
+	void (*fd_close)(int fd);
+};
+
+/* A service that this process is attached to. Lives as long as struct remotes. */
+struct remote_host {
+	uint64_t id[2];
+	pid_t pid;
+	SLIST_ENTRY(remote_host) entry;
+	int idle[8]; /* connections that no thread uses */
+	int n_idle;
+};
+
+struct remotes {
+	const struct remote_ops *ops;
+	uint64_t cookie; /* tells this process from another one that has the same pid later */
+	struct lock lock;
+	SLIST_HEAD(, remote_host) hosts;
+};
+
+void remotes_init(struct remotes *remotes, const struct remote_ops *ops);
+
+/*
+ * Finds the service behind a descriptor of ours that isn't hosted here: 0, or -EIO if it is gone, -ENOMEM, -EMFILE.
+ */
+int remote_attach(struct remotes *remotes, int fd, struct remote_host **ret_host);
+/*
+ * Makes a request and serves the callbacks until it is done: its result. fd is a descriptor of the service's, to attach
+ * another connection by if all are in use; -1 if there is none. *ret_fd (may be NULL) is -1 or a descriptor that came
+ * with the reply. -EIO if the service is gone.
+ */
+int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, struct wire_msg *msg,
+		    int *ret_fd);
+/* Tells every service that this address space is about to go. */
+void remotes_bye(struct remotes *remotes);
+/* A connection has a new number. */
+void remotes_moved(struct remotes *remotes, int from, int to);
+
+#endif
