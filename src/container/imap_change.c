@@ -32,7 +32,7 @@ struct gathered {
 	struct imap_slot slots[IMAP_SLOTS * 2 + 1];
 };
 
-/* Nodes that go back to the store when nothing leads to them any more. */
+/* Nodes that go back to the store when nothing leads to them any more: children before their parents. */
 struct leftover {
 	unsigned int count;
 	struct imap_node *nodes[IMAP_MAX_LEVELS * 3];
@@ -96,20 +96,35 @@ static uint64_t inner_gap(const struct imap_node *node, unsigned int count)
 	return largest;
 }
 
-void imap_mend_gaps(struct imap *map, struct imap_path *path, unsigned int level)
+/* The gap of the path's node at `level` is `gap` now. */
+static void mend_gaps(struct imap *map, struct imap_path *path, unsigned int level, uint64_t gap)
 {
-	uint64_t gap;
+	uint64_t was, largest;
 
 	for (; !is_top(map, level); level++) {
-		struct imap_node *node = path->node[level], *parent = path->node[level + 1];
+		struct imap_node *parent = path->node[level + 1];
 		unsigned int index = path->index[level + 1];
 
-		gap = level ? inner_gap(node, node_count(node))
-			    : leaf_gap(node, node_count(node), imap_path_limit(map, path));
-		if (node_extent(parent, index) == gap)
+		was = node_extent(parent, index);
+		if (was == gap)
 			return;
 		node_set_extent(parent, index, gap);
+		if (is_top(map, level + 1))
+			return;
+		largest = node_extent(path->node[level + 2], path->index[level + 2]);
+		if (gap < largest && was < largest)
+			return;
+		if (gap < largest)
+			gap = inner_gap(parent, node_count(parent));
 	}
+}
+
+void imap_mend_gaps(struct imap *map, struct imap_path *path)
+{
+	uint64_t gap =
+		leaf_gap(path->node[0], node_count(path->node[0]), imap_path_limit(map, path));
+
+	mend_gaps(map, path, 0, gap);
 }
 
 /* A neighbour under the same parent with at most `max` slots: the lower of the two slots of the parent. */
@@ -298,10 +313,10 @@ static void drop_levels(struct imap *map, struct leftover *leftover)
 static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 		  struct leftover *leftover)
 {
-	for (;;) {
-		unsigned int count;
-		struct plan plan;
+	unsigned int count;
+	struct plan plan;
 
+	for (;;) {
 		if (edit->level == map->levels) {
 			change_root(map, edit);
 			return;
@@ -314,7 +329,10 @@ static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 	}
 	leftover->nodes[leftover->count++] = path->node[edit->level];
 	replace(map, path, edit);
-	imap_mend_gaps(map, path, edit->level);
+	if (!edit->level)
+		imap_mend_gaps(map, path);
+	else
+		mend_gaps(map, path, edit->level, inner_gap(path->node[edit->level], count));
 }
 
 /* A leaf's free slot behind the last entry is filled in place. */
@@ -327,7 +345,7 @@ static bool append(struct imap *map, struct imap_path *path, const struct edit *
 		return false;
 	node_put(leaf, count, edit->slots[0]);
 	atomic_store_explicit(&leaf->state, node_state(leaf) + 1, memory_order_release);
-	imap_mend_gaps(map, path, 0);
+	imap_mend_gaps(map, path);
 	return true;
 }
 
@@ -335,14 +353,16 @@ void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, uns
 		 const struct imap_slot *new_slots, unsigned int n_new)
 {
 	struct edit edit = {.pos = pos, .n_old = n_old, .n_new = n_new};
-	struct leftover leftover = {.count = 0};
+	struct leftover leftover; /* not cleared: it is large */
 
+	leftover.count = 0;
 	for (unsigned int i = 0; i < n_new; i++)
 		edit.slots[i] = new_slots[i];
 	if (append(map, path, &edit))
 		return;
 	apply(map, path, &edit, &leftover);
 	drop_levels(map, &leftover);
-	for (unsigned int i = 0; i < leftover.count; i++)
-		imap_store_give(&map->store, leftover.nodes[i]);
+	/* From the top: a reader that finds a child given back must find its parent given back too. */
+	while (leftover.count)
+		imap_store_give(&map->store, leftover.nodes[--leftover.count]);
 }

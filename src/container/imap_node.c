@@ -7,26 +7,27 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/alloc.h"
+#include "base/inject.h"
 #include "container/imap_node.h"
 
-#define CACHE_LINE  64
-#define CHUNK_FIRST 8	/* nodes: 4 KiB */
-#define CHUNK_MAX   512 /* nodes: 256 KiB */
+/* Bytes. Huge pages were tried: a lookup among a million entries waits for the lines, not for their translation. */
+#define CHUNK_FIRST 4096
+#define CHUNK_MAX   (256 * 1024)
 
+/* Stands in the place of the first node. */
 struct chunk {
 	struct chunk *next;
 };
 
-/* Each chunk is as large as all before it, between the two limits. */
+/* Each chunk is as large as all before it, within the limits. */
 static int add_chunk(struct imap_store *store)
 {
-	size_t nodes = store->bytes / sizeof(struct imap_node), bytes;
+	size_t bytes = CHUNK_FIRST;
 	struct chunk *chunk;
 
-	nodes = nodes < CHUNK_FIRST ? CHUNK_FIRST : nodes > CHUNK_MAX ? CHUNK_MAX : nodes;
-	bytes = nodes * sizeof(struct imap_node) + sizeof(*chunk) + CACHE_LINE - 1;
-	chunk = mem_alloc(bytes);
+	while (bytes < store->bytes && bytes < CHUNK_MAX)
+		bytes *= 2;
+	chunk = inject_fail() ? NULL : aligned_alloc(_Alignof(struct imap_node), bytes);
 	if (!chunk)
 		return -ENOMEM;
 	chunk->next = store->chunks;
@@ -39,9 +40,9 @@ static int add_chunk(struct imap_store *store)
 		store->fresh_count--;
 		imap_store_give(store, store->fresh++);
 	}
-	store->fresh = (void *)(((uintptr_t)(chunk + 1) + CACHE_LINE - 1) & -(uintptr_t)CACHE_LINE);
-	store->fresh_count = nodes;
-	store->spare += nodes;
+	store->fresh = (struct imap_node *)chunk + 1;
+	store->fresh_count = bytes / sizeof(struct imap_node) - 1;
+	store->spare += store->fresh_count;
 	return 0;
 }
 
@@ -82,6 +83,8 @@ void imap_node_seal(struct imap_node *node, unsigned int level, unsigned int cou
 {
 	for (unsigned int i = count; i < IMAP_SLOTS; i++)
 		node_set_key(node, i, UINT64_MAX);
+	if (level)
+		node_set_key(node, 0, 0);
 	set_state(node, level, count);
 }
 

@@ -17,7 +17,7 @@
 #define READERS 3
 #define CELLS	3000 /* each 16 addresses; every fourth holds an entry that stays */
 #define CELL	16
-#define STEPS	60000
+#define STEPS	200000
 
 struct world {
 	struct imap map;
