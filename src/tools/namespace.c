@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds the private /dev. Device nodes can't be made in a user namespace, so there ours are plain files; they only have
- * to be found. For root they are character devices that no driver serves, so that a program which the preload library
- * doesn't reach gets an error at open() instead of a file that makes no sense.
+ * Builds the private /dev. Device nodes can't be made in a user namespace: there ours are sockets,
+ * for root they are character devices that no driver serves. Either way a program that the preload
+ * library doesn't reach finds the path, and gets an error from open() (ENXIO, ENODEV) rather than
+ * a file that makes no sense; that error is also where the preload library looks twice.
  */
 #include "tools/namespace.h"
 
@@ -31,7 +32,8 @@
 struct entry {
 	char *name, *target;
 	int mount; /* -1: a link */
-	bool dir;
+	mode_t mode;
+	dev_t rdev;
 };
 
 struct old_dev {
@@ -105,11 +107,11 @@ static int keep_entry(struct old_dev *old, int dev, const char *name)
 		if (n < 0)
 			return 0;
 		target[n] = '\0';
-		*entry = (struct entry){strdup(name), strdup(target), -1, false};
+		*entry = (struct entry){strdup(name), strdup(target), -1, st.st_mode, 0};
 		old->count++;
 		return entry->name && entry->target ? 0 : -ENOMEM;
 	}
-	*entry = (struct entry){.name = strdup(name), .dir = S_ISDIR(st.st_mode)};
+	*entry = (struct entry){.name = strdup(name), .mode = st.st_mode, .rdev = st.st_rdev};
 	entry->mount =
 		syscall(SYS_open_tree, dev, name,
 			OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW);
@@ -135,21 +137,25 @@ static int keep_old(struct old_dev *old)
 	return r;
 }
 
+/* What an old entry is mounted on: of the same type where that can be made, for listings tell it. */
+static int make_mount_point(int dev, const struct entry *entry)
+{
+	if (S_ISDIR(entry->mode))
+		return mkdirat(dev, entry->name, 0755) ? -errno : 0;
+	if (!mknodat(dev, entry->name, entry->mode, entry->rdev))
+		return 0;
+	return mknodat(dev, entry->name, S_IFREG | 0600, 0) ? -errno : 0;
+}
+
 static int put_entry(int dev, const struct entry *entry)
 {
-	int fd;
+	int r;
 
 	if (entry->mount < 0)
 		return symlinkat(entry->target, dev, entry->name) ? -errno : 0;
-	if (entry->dir) {
-		if (mkdirat(dev, entry->name, 0755))
-			return -errno;
-	} else {
-		fd = openat(dev, entry->name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return -errno;
-		close(fd);
-	}
+	r = make_mount_point(dev, entry);
+	if (r)
+		return r;
 	if (syscall(SYS_move_mount, entry->mount, "", dev, entry->name, MOVE_MOUNT_F_EMPTY_PATH))
 		return -errno;
 	return 0;
@@ -192,16 +198,13 @@ static int make_folders(const char *path)
 
 static int make_node(const struct node *node)
 {
-	int fd, r = make_folders(node->path);
+	int r = make_folders(node->path);
 
 	if (r)
 		return r;
-	if (mknod(node->path, S_IFCHR | node->mode, makedev(node->major, node->minor))) {
-		fd = open(node->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, node->mode);
-		if (fd < 0)
-			return -errno;
-		close(fd);
-	}
+	if (mknod(node->path, S_IFCHR | node->mode, makedev(node->major, node->minor)) &&
+	    mknod(node->path, S_IFSOCK | node->mode, 0))
+		return -errno;
 	return chmod(node->path, node->mode) ? -errno : 0;
 }
 

@@ -73,8 +73,7 @@ static int open_late(int dirfd, const char *path, int flags, int fd)
 
 	if (fd >= 0)
 		return opened(fd);
-	if ((errno == ENOENT || errno == ENOTDIR || errno == ENXIO) &&
-	    view_open_late(dirfd, path, flags, &late))
+	if (view_open_late(dirfd, path, flags, &late))
 		return (int)shim_result(late);
 	return fd;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -41,15 +42,23 @@ static int fd_of_link(int dirfd, const char *path)
 	return fd;
 }
 
+/* Does the answer start so, as far as the program's buffer went? */
+static bool starts(const char *buf, ssize_t length, const char *start)
+{
+	size_t n = strlen(start);
+
+	return length > 0 && !memcmp(buf, start, (size_t)length < n ? (size_t)length : n);
+}
+
 /* The real answer, `length` bytes in `buf`, put right. */
 static ssize_t correct(int dirfd, const char *path, char *buf, size_t size, ssize_t length)
 {
-	static const char socket[] = "socket:[", masked[] = "/.uiommufd%";
+	static const char masked[] = "/.uiommufd%";
 	const char *ours = NULL;
 	char text[PATH_MAX];
 	int saved = errno, fd;
 
-	if (length >= (ssize_t)strlen(socket) && !memcmp(buf, socket, strlen(socket))) {
+	if (starts(buf, length, "socket:[")) {
 		fd = fd_of_link(dirfd, path);
 		ours = fd >= 0 ? preload_fd_link(fd) : NULL;
 	} else if (memmem(buf, length, masked, strlen(masked))) {
@@ -60,7 +69,11 @@ static ssize_t correct(int dirfd, const char *path, char *buf, size_t size, ssiz
 		ours = path_unmask_dir(text) ? text : NULL;
 	}
 	errno = saved;
-	return ours ? give_text(ours, buf, size) : length;
+	if (!ours)
+		return length;
+	/* Programs that trust in the zeros of their buffer, with no NUL from us, must not see the rest. */
+	memset(buf, 0, length);
+	return give_text(ours, buf, size);
 }
 
 static ssize_t common_readlink(int dirfd, const char *path, char *buf, size_t size)

@@ -122,7 +122,7 @@ const struct vnode *view_find_late(int dirfd, const char *path, bool follow, int
 	int saved = errno, r = 0;
 	char found[PATH_MAX];
 
-	if (error != ENOENT && error != ENOTDIR && error != ENXIO)
+	if (error != ENOENT && error != ENOTDIR && error != ENXIO && error != ENODEV)
 		return NULL;
 	if (vtree_may_name(&view.tree, path) || (follow && is_link(dirfd, path)))
 		r = path_walk(&env, dirfd, path, follow, found, &vnode);

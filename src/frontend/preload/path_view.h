@@ -42,8 +42,9 @@ int view_access(const struct vnode *vnode, int mode);
 void view_stat(const struct vnode *vnode, struct stat *ret_st);
 /*
  * Puts right what the real fstatat(dirfd, path, flags) answered: true if *ret_st is to be told
- * instead. The answer's own mode and link count betray the two cases: our descriptors are sockets,
- * those of virtual directories are unlinked directories. Keeps errno.
+ * instead. The answer's own mode and link count betray the cases: our descriptors are sockets, as
+ * are the nodes of a private /dev (see tools/namespace.c), and the descriptors of virtual
+ * directories are unlinked directories. Keeps errno.
  */
 bool view_correct_stat(int dirfd, const char *path, int flags, mode_t mode, nlink_t nlink,
 		       struct stat *ret_st);

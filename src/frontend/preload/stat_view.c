@@ -112,12 +112,9 @@ bool view_correct_stat(int dirfd, const char *path, int flags, mode_t mode, nlin
 	bool follow = !(flags & AT_SYMLINK_NOFOLLOW);
 	const struct vnode *vnode;
 
-	if (S_ISSOCK(mode)) {
-		if (empty)
-			return correct_socket(dirfd, ret_st);
-		return follow && correct_socket(path_fd_number(path), ret_st);
-	}
-	if (!S_ISDIR(mode) || nlink)
+	if (S_ISSOCK(mode) && (empty || (follow && path_fd_number(path) >= 0)))
+		return correct_socket(empty ? dirfd : path_fd_number(path), ret_st);
+	if (!S_ISSOCK(mode) && (!S_ISDIR(mode) || nlink))
 		return false;
 	vnode = empty || !strcmp(path, ".") ? view_of_dir(dirfd)
 					    : view_find_late(dirfd, path, follow, ENOENT);

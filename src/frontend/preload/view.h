@@ -26,9 +26,9 @@
  */
 bool view_open(int dirfd, const char *path, int flags, int *ret_fd);
 /*
- * ... and once more when the real call failed with ENOENT, ENOTDIR or ENXIO, which is where a
- * symbolic link to a node or a spelling like /usr/../dev/iommu ends: too rare to be looked for
- * first. Keeps errno.
+ * ... and once more when the real call failed, whatever errno says: that is where a symbolic link
+ * to a node or a spelling like /usr/../dev/iommu ends (ENOENT, ENOTDIR, or ENXIO and ENODEV in a
+ * private /dev), too rare to be looked for first. Keeps errno.
  */
 bool view_open_late(int dirfd, const char *path, int flags, int *ret_fd);
 
