@@ -16,11 +16,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a page of memory is, whoever looks: two addresses name the same memory if their keys are
- * equal. */
+/*
+ * What a page of memory is, whoever looks: two addresses name the same memory if their keys are
+ * equal.
+ */
 struct page_key {
-	uint64_t space; /* the struct mm's serial for private memory, else the device number | 1 <<
-			   63 */
+	uint64_t space; /* the struct mm's serial for private memory, else page_key_space() */
 	uint64_t inode; /* 0 for private memory */
 	uint64_t page;	/* virtual page number, or page number within the file */
 };
@@ -34,38 +35,69 @@ struct mm_creds {
 
 struct mm {
 	atomic_uint refs;
-	uint64_t serial; /* never reused in this process */
-	pid_t pid;	 /* the process whose memory it is */
-	bool self; /* this process's own: addresses can be used as pointers under guard_copy() */
-	atomic_bool gone; /* the process has exited or executed another program: all access is
-			     -EFAULT */
+	uint64_t serial;  /* never reused in this process */
+	pid_t pid;	  /* the process whose memory it is */
+	bool self;	  /* this process's own: addresses are pointers for guard_copy() */
+	atomic_bool gone; /* its process has exited or executed another program: all is -EFAULT */
 	struct mm_creds creds;
 	atomic_ulong pinned_vm; /* pages pinned on its behalf (VmPin) */
 	atomic_ulong locked_vm; /* pages charged to it (VmLck), accounting mode MM */
 };
 
-/* This process's own address space; a new object after fork. Takes a reference. */
+/*
+ * This process's own address space, with a reference, or NULL when out of memory (or when
+ * sigaction is forbidden): it installs the guard (base/guard.h). After a fork it is another object; objects from before then stand for the
+ * parent's memory of which this process has a copy, and stay usable as pointers.
+ */
 struct mm *mm_self(void);
-/* Another process's. -ENOMEM, -ESRCH. */
+/*
+ * Another process's. -ENOMEM, -EMFILE, -ENFILE; -ESRCH: there is no such process; -EACCES: it is not
+ * ours to look at.
+ */
 int mm_new_remote(pid_t pid, struct mm **ret_mm);
 struct mm *mm_get(struct mm *mm);
-void mm_put(struct mm *mm);
+void mm_put(struct mm *mm); /* NULL is nothing */
 /* Re-reads uid, capabilities and limits: after the program changed them. */
 void mm_refresh_creds(struct mm *mm);
 
-/* 0 or -EFAULT; on failure part may have been copied. */
+/*
+ * 0 or -EFAULT; on failure part may have been copied. Our own memory is copied without a lock, in
+ * signal handlers too (base/guard.h); another process's takes RANK_MM.
+ */
 int mm_read(struct mm *mm, void *dst, uint64_t src, size_t len);
 int mm_write(struct mm *mm, uint64_t dst, const void *src, size_t len);
 
 /*
- * Could [va, va + len) be pinned, for writing if `write`? Looks at the process's areas, touches no
- * page but the last of a file's. 0, or -EFAULT for a hole, a missing permission or memory past the
- * end of a file. Ranges that were found good are remembered until mm_forget().
+ * Could [va, va + len) be pinned for long, for writing if `write`, for reading otherwise? As Linux
+ * answers: writing doesn't need VM_READ, and a shared mapping of a file that is written back to a
+ * disk can't be pinned for writing. Looks at the process's areas (300 ns each), touches no page but
+ * the last of a file's (1 us). 0; -EFAULT for a hole, a missing permission, memory past the end of a
+ * file or that isn't memory; -ENOMEM if there is no descriptor left to look with. Takes RANK_MM.
+ *
+ * Of an address space that is tracked, what was found good is remembered until mm_forget(), and
+ * found again in 10 ns.
  */
 int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write);
-/* The areas of [va, va + len) have changed (munmap, mprotect, mmap over them, ...). */
+/*
+ * A frontend that sees the program's munmap, mmap, mremap, mprotect, shmdt, madvise and ftruncate
+ * promises to call mm_forget() after each of these. No address space is tracked at first.
+ */
+void mm_track(struct mm *mm, bool tracked);
+/*
+ * The areas of [va, va + len) have changed: to be called after the change. Cheap (10 ns), takes no
+ * lock, allowed in signal handlers. What isn't known by address: va 0, len UINT64_MAX.
+ */
 void mm_forget(struct mm *mm, uint64_t va, uint64_t len);
-/* What memory is behind va now? 0 or -EFAULT. */
+/*
+ * What memory is behind va now? A private mapping's is the process's own even where it still shows a
+ * file. 0, -EFAULT or -ENOMEM, as above. Takes RANK_MM.
+ */
 int mm_key(struct mm *mm, uint64_t va, struct page_key *ret_key);
+
+/* struct page_key's `space` for files of a device, which is what struct stat's st_dev is made of. */
+static inline uint64_t page_key_space(unsigned int major, unsigned int minor)
+{
+	return (uint64_t)1 << 63 | (uint64_t)major << 32 | minor;
+}
 
 #endif

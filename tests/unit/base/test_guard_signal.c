@@ -38,6 +38,7 @@ static void check_guard(void)
 /* Installs the program's action before or after ours. */
 static void act(const struct sigaction *action, bool before)
 {
+	static const struct sigaction by_default = {.sa_handler = SIG_DFL};
 	struct sigaction old;
 
 	bad_new();
@@ -46,7 +47,7 @@ static void act(const struct sigaction *action, bool before)
 		assert_int_equal(guard_init(NULL), 0);
 		assert_int_equal(guard_sigaction(SIGSEGV, NULL, &old), 0);
 	} else {
-		assert_int_equal(signal(SIGSEGV, SIG_DFL) == SIG_ERR, 0);
+		assert_int_equal(sigaction(SIGSEGV, &by_default, NULL), 0);
 		assert_int_equal(guard_init(NULL), 0);
 		assert_int_equal(guard_sigaction(SIGSEGV, action, &old), 0);
 		assert_true(old.sa_handler == SIG_DFL);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of an address space that only mm*.c know. */
+#ifndef UIOMMUFD_BASE_MM_PRIVATE_H
+#define UIOMMUFD_BASE_MM_PRIVATE_H
+
+#include "base/lock.h"
+#include "base/mm.h"
+#include "base/mm_cache.h"
+#include "base/vma.h"
+
+#define PAGE_SHIFT 12
+#define PAGE_BYTES ((uint64_t)1 << PAGE_SHIFT)
+#define MM_DEVICES 8
+
+/* Whether a device's files live in memory (base/mounts.h). */
+struct mm_device {
+	uint32_t major, minor;
+	bool known, in_memory;
+};
+
+struct mm_full {
+	struct mm mm; /* first: a struct mm * is one of these */
+	struct lock lock;
+	/* The lock guards these. */
+	struct vma_view view;
+	struct mm_device devices[MM_DEVICES];
+	unsigned int next_device;
+	/* Its own rules. */
+	atomic_bool tracked;
+	struct mm_cache cache;
+};
+
+static inline struct mm_full *mm_full(struct mm *mm)
+{
+	return (struct mm_full *)mm;
+}
+
+/* The pid for system calls and /proc: our own may be another one than at the start. */
+pid_t mm_pid(const struct mm *mm);
+/* This process's own, and not one that a fork has left behind: the kernel's lists are its. */
+bool mm_current(const struct mm *mm);
+/* vma_begin(), for an object that a fork has left behind too. The lock is held. */
+int mm_look(struct mm_full *full);
+/* False, and the address space is marked, if it has ended. The lock is held. */
+bool mm_alive(struct mm_full *full);
+
+#endif
