@@ -105,27 +105,28 @@ static unsigned int find_exact(const struct imap *map, uint64_t first, struct im
 
 /*
  * The entry of the path is about to go. If it is the lowest of some child, the key of that child is raised to the next
- * entry; nodes that have nothing else go as well.
+ * entry; nodes that have nothing else go as well. True if the gap will be that behind an entry of another leaf.
  */
-static void raise_key(struct imap *map, struct imap_path *path)
+static bool raise_key(struct imap_path *path, unsigned int levels)
 {
 	unsigned int level = 0, slot = path->index[0] - 1;
 	uint64_t key;
 
 	while (node_count(path->node[level]) == 1) {
-		if (++level == map->levels)
-			return;
+		if (++level == levels)
+			return false;
 		slot = path->index[level];
 	}
 	if (slot)
-		return;
+		return level > 0;
 	key = node_key(path->node[level], 1);
-	while (++level < map->levels) {
+	while (++level < levels) {
 		if (!path->index[level])
 			continue;
 		node_set_key(path->node[level], path->index[level], key);
-		return;
+		return true;
 	}
+	return false;
 }
 
 void *imap_remove(struct imap *map, uint64_t first)
@@ -133,12 +134,11 @@ void *imap_remove(struct imap *map, uint64_t first)
 	struct imap_path path;
 	unsigned int slot = find_exact(map, first, &path);
 	void *value = node_link(path.node[0], slot);
+	bool other_leaf = raise_key(&path, map->levels);
 
-	raise_key(map, &path);
 	imap_change(map, &path, slot, 1, NULL, 0);
 	map->count--;
-	if (!slot && map->levels > 1) {
-		/* The gap belongs to the leaf below now. */
+	if (other_leaf) {
 		imap_descend(map, first, &path);
 		imap_mend_gaps(map, &path);
 	}

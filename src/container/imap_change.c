@@ -278,18 +278,30 @@ static void change_root(struct imap *map, const struct edit *edit)
 	set_root(map, root, edit->level + 1);
 }
 
+/* Copies slots [start, end) to those from `to` on; the next free one. */
+static unsigned int copy_slots(struct imap_node *node, unsigned int to, const struct imap_node *old,
+			       unsigned int start, unsigned int end)
+{
+	ptrdiff_t shift = (ptrdiff_t)to - start;
+
+	for (size_t i = start; i < end; i++)
+		node_set_key(node, i + shift, node_key(old, i));
+	for (size_t i = start; i < end; i++) {
+		node_set_extent(node, i + shift, node_extent(old, i));
+		node_set_link(node, i + shift, node_link(old, i));
+	}
+	return end + shift;
+}
+
 /* Puts a copy with the edit in the place of the node. */
 static void replace(struct imap *map, struct imap_path *path, const struct edit *edit)
 {
 	struct imap_node *old = path->node[edit->level], *node = imap_store_take(&map->store);
-	unsigned int n = edit->pos, count = node_count(old);
+	unsigned int n = copy_slots(node, 0, old, 0, edit->pos);
 
-	for (unsigned int i = 0; i < edit->pos; i++)
-		node_put(node, i, node_slot(old, i));
 	for (unsigned int i = 0; i < edit->n_new; i++)
 		node_put(node, n++, edit->slots[i]);
-	for (unsigned int i = edit->pos + edit->n_old; i < count; i++)
-		node_put(node, n++, node_slot(old, i));
+	n = copy_slots(node, n, old, edit->pos + edit->n_old, node_count(old));
 	imap_node_seal(node, edit->level, n);
 	path->node[edit->level] = node;
 	if (is_top(map, edit->level))
