@@ -30,6 +30,19 @@ SHIM int close(int fd)
 	return rc;
 }
 
+/* libc's own close() within it doesn't come here. */
+SHIM int fclose(FILE *stream)
+{
+	struct descriptor closing;
+	int fd = fileno(stream);
+	bool ours = fd >= 0 && descriptor_closing(fd, &closing);
+	int rc = REAL(fclose)(stream);
+
+	if (ours)
+		descriptor_closed(&closing);
+	return rc;
+}
+
 /* Copies start unknown: what they are is in the descriptor. */
 static int copied(int fd)
 {

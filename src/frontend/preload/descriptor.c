@@ -20,6 +20,11 @@ static atomic_int slots_end;
 /* This process or an ancestor of its memory has seen a descriptor of ours. */
 static atomic_bool any_ours;
 
+void descriptor_seen(void)
+{
+	atomic_store(&any_ours, true);
+}
+
 unsigned int descriptor_end(void)
 {
 	return (unsigned int)atomic_load(&slots_end);
@@ -60,22 +65,40 @@ void descriptor_remember(int fd, uintptr_t slot)
 	descriptor_set(fd, slot);
 }
 
-/* Serves the newborn fd here: 0, -EAGAIN if another process was faster, or another -errno. */
-static int claim(struct process *process, int fd, const struct identity *identity,
-		 struct endpoint **ret_endpoint)
+/* The file that a newborn stands for, once all last closes that came before have had their effect. */
+static int open_newborn(struct process *process, const struct identity *identity,
+			struct file **ret_file)
 {
-	struct file *file;
 	int rc = service_start(process->service, descriptor_reserve);
 
 	if (rc)
 		return rc;
-	rc = machine_open(process->machine, &process->client, identity->node, &file);
-	if (rc)
-		return rc;
-	rc = service_claim(process->service, fd, identity, file, ret_endpoint);
-	if (rc)
+	service_catch_up(process->service);
+	return machine_open(process->machine, &process->client, identity->node, ret_file);
+}
+
+/* Serves the newborn fd here, unless somebody else does by now: 0, and *ret_endpoint may be NULL. */
+static int claim(struct process *process, int fd, const struct identity *identity,
+		 struct endpoint **ret_endpoint)
+{
+	struct file *file = NULL;
+	int rc = 0;
+
+	lock_take(&process->claiming);
+	*ret_endpoint = service_find(process->service, identity->id);
+	if (!*ret_endpoint && identity_newborn(fd)) {
+		rc = open_newborn(process, identity, &file);
+		if (!rc)
+			rc = service_claim(process->service, fd, identity, file);
+		if (!rc) {
+			file = NULL;
+			*ret_endpoint = service_find(process->service, identity->id);
+		}
+	}
+	lock_release(&process->claiming);
+	if (file)
 		file_put(file);
-	return rc;
+	return rc == -EAGAIN ? 0 : rc;
 }
 
 /* Hosted elsewhere, by `slot` if that says so. */
@@ -103,13 +126,10 @@ static int find_ours(int fd, uintptr_t slot, struct descriptor *descriptor)
 	if (slot & SLOT_REMOTE)
 		return find_remote(process, fd, slot, descriptor);
 	descriptor->local = service_find(process->service, descriptor->identity.id);
-	if (!descriptor->local && identity_newborn(fd)) {
+	if (!descriptor->local)
 		rc = claim(process, fd, &descriptor->identity, &descriptor->local);
-		if (rc && rc != -EAGAIN)
-			return rc;
-		/* Another thread may have been faster, even to the last close. */
-		descriptor->local = service_find(process->service, descriptor->identity.id);
-	}
+	if (rc)
+		return rc;
 	if (!descriptor->local)
 		return find_remote(process, fd, 0, descriptor);
 	descriptor_remember(fd, (uintptr_t)descriptor->local);

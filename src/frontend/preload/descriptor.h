@@ -47,6 +47,9 @@ static inline void descriptor_set(int fd, uintptr_t slot)
 /* One more than the highest number of which something is or was known. */
 unsigned int descriptor_end(void);
 
+/* From now on a number of which nothing is known may be ours. */
+void descriptor_seen(void);
+
 /* The number now means something else, or nothing. */
 static inline void descriptor_forget(int fd)
 {

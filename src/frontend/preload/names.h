@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -45,7 +47,62 @@
 	F(ssize_t, __pread64_chk, (int fd, void *buf, size_t count, off64_t at, size_t size),      \
 	  (fd, buf, count, at, size))                                                              \
 	F(ssize_t, readv, (int fd, const struct iovec *iov, int n), (fd, iov, n))                  \
-	F(ssize_t, writev, (int fd, const struct iovec *iov, int n), (fd, iov, n))
+	F(ssize_t, writev, (int fd, const struct iovec *iov, int n), (fd, iov, n))                 \
+	F(int, fclose, (FILE * stream), (stream))                                                  \
+	F(void *, mmap, (void *addr, size_t length, int prot, int flags, int fd, off_t offset),    \
+	  (addr, length, prot, flags, fd, offset))                                                 \
+	F(void *, mmap64,                                                                          \
+	  (void *addr, size_t length, int prot, int flags, int fd, off64_t offset),                \
+	  (addr, length, prot, flags, fd, offset))                                                 \
+	F(int, munmap, (void *addr, size_t length), (addr, length))                                \
+	F(int, mprotect, (void *addr, size_t length, int prot), (addr, length, prot))              \
+	F(int, madvise, (void *addr, size_t length, int advice), (addr, length, advice))           \
+	F(int, shmdt, (const void *addr), (addr))                                                  \
+	F(int, ftruncate, (int fd, off_t length), (fd, length))                                    \
+	F(int, ftruncate64, (int fd, off64_t length), (fd, length))                                \
+	F(int, sigaction, (int sig, const struct sigaction *act, struct sigaction *old),           \
+	  (sig, act, old))                                                                         \
+	F(sighandler_t, signal, (int sig, sighandler_t handler), (sig, handler))                   \
+	F(sighandler_t, bsd_signal, (int sig, sighandler_t handler), (sig, handler))               \
+	F(sighandler_t, sysv_signal, (int sig, sighandler_t handler), (sig, handler))              \
+	F(sighandler_t, __sysv_signal, (int sig, sighandler_t handler), (sig, handler))            \
+	F(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))        \
+	F(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))    \
+	F(void, _exit, (int status), (status))                                                     \
+	F(void, _Exit, (int status), (status))                                                     \
+	F(void, quick_exit, (int status), (status))                                                \
+	F(int, execve, (const char *path, char *const argv[], char *const envp[]),                 \
+	  (path, argv, envp))                                                                      \
+	F(int, execv, (const char *path, char *const argv[]), (path, argv))                        \
+	F(int, execvp, (const char *file, char *const argv[]), (file, argv))                       \
+	F(int, execvpe, (const char *file, char *const argv[], char *const envp[]),                \
+	  (file, argv, envp))                                                                      \
+	F(int, fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))        \
+	F(int, execveat,                                                                           \
+	  (int dirfd, const char *path, char *const argv[], char *const envp[], int flags),        \
+	  (dirfd, path, argv, envp, flags))                                                        \
+	F(ssize_t, recvmsg, (int sock, struct msghdr *msg, int flags), (sock, msg, flags))         \
+	F(int, recvmmsg,                                                                           \
+	  (int sock, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *timeout),   \
+	  (sock, msgs, n, flags, timeout))                                                         \
+	F(int, pidfd_getfd, (int pidfd, int fd, unsigned int flags), (pidfd, fd, flags))           \
+	F(int, setuid, (uid_t uid), (uid))                                                         \
+	F(int, seteuid, (uid_t uid), (uid))                                                        \
+	F(int, setreuid, (uid_t ruid, uid_t euid), (ruid, euid))                                   \
+	F(int, setresuid, (uid_t ruid, uid_t euid, uid_t suid), (ruid, euid, suid))                \
+	F(int, capset, (void *header, const void *data), (header, data))                           \
+	F(int, setrlimit, (__rlimit_resource_t resource, const struct rlimit *limit),              \
+	  (resource, limit))                                                                       \
+	F(int, setrlimit64, (__rlimit_resource_t resource, const struct rlimit64 *limit),          \
+	  (resource, limit))                                                                       \
+	F(int, prlimit,                                                                            \
+	  (pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,                 \
+	   struct rlimit *old),                                                                    \
+	  (pid, resource, limit, old))                                                             \
+	F(int, prlimit64,                                                                          \
+	  (pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,               \
+	   struct rlimit64 *old),                                                                  \
+	  (pid, resource, limit, old))
 
 #define PRELOAD_VARIADIC(F)                                                                        \
 	F(int, open, (const char *path, int flags, ...), )                                         \
@@ -54,6 +111,7 @@
 	F(int, openat64, (int dirfd, const char *path, int flags, ...), )                          \
 	F(int, ioctl, (int fd, unsigned long cmd, ...), )                                          \
 	F(int, fcntl, (int fd, int cmd, ...), )                                                    \
-	F(int, fcntl64, (int fd, int cmd, ...), )
+	F(int, fcntl64, (int fd, int cmd, ...), )                                                  \
+	F(void *, mremap, (void *old, size_t old_len, size_t new_len, int flags, ...), )
 
 #endif

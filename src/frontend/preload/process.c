@@ -86,6 +86,8 @@ static struct process *process_new(void)
 
 	if (!process)
 		return NULL;
+	process->pid = getpid();
+	lock_init(&process->claiming, RANK_ENDPOINTS);
 	remotes_init(&process->remotes, &process_remote_ops);
 	process->client = (struct client){.ops = &process_client_ops, .mm = mm_self()};
 	if (!process->client.mm || machine_new(&process->machine) ||
@@ -93,6 +95,7 @@ static struct process *process_new(void)
 		process_free(process);
 		return NULL;
 	}
+	mm_track(process->client.mm, true); /* map.c keeps the promise */
 	return process;
 }
 

@@ -9,8 +9,10 @@
 #include "frontend/service/service.h"
 
 struct process {
+	pid_t pid; /* whose this is: a vfork child sees its parent's */
 	struct machine *machine;
 	struct service *service; /* started with the first file */
+	struct lock claiming;	 /* one open at a time: none is done in vain */
 	struct client client;	 /* the process itself */
 	struct remotes remotes;	 /* services of other processes that it uses */
 };

@@ -70,3 +70,14 @@ REAL_WRAP_OPENAT(openat64)
 REAL_WRAP_CONTROL(ioctl, unsigned long)
 REAL_WRAP_CONTROL(fcntl, int)
 REAL_WRAP_CONTROL(fcntl64, int)
+
+void *__wrap_mremap(void *old, size_t old_len, size_t new_len, int flags, ...);
+void *__wrap_mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
+{
+	va_list list;
+
+	va_start(list, flags);
+	void *fixed = va_arg(list, void *);
+	va_end(list);
+	return REAL(mremap)(old, old_len, new_len, flags, fixed);
+}

@@ -218,6 +218,10 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 		service->hooks->leaving(service, connection->client.mm);
 		msg->result = 0;
 		break;
+	case WIRE_RIGHTS:
+		mm_refresh_creds(connection->client.mm);
+		msg->result = 0;
+		break;
 	default:
 		msg->result = serve_endpoint(connection, msg, &fd);
 	}

@@ -207,6 +207,24 @@ struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2
 	return endpoint && retire_locked(endpoint) ? endpoint : NULL;
 }
 
+struct endpoint *endpoint_retire_all(struct service *service)
+{
+	struct endpoint *endpoint, *following, *all = NULL;
+
+	LOCK_SCOPED(&service->lock);
+	for (int i = 0; i < SERVICE_BUCKETS; i++) {
+		for (endpoint = LIST_FIRST(&service->endpoints[i]); endpoint;
+		     endpoint = following) {
+			following = LIST_NEXT(endpoint, entry);
+			if (!retire_locked(endpoint))
+				continue;
+			endpoint->next = all;
+			all = endpoint;
+		}
+	}
+	return all;
+}
+
 void endpoint_release(struct endpoint *endpoint)
 {
 	struct service *service = endpoint->service;

@@ -21,6 +21,7 @@ int service_adopt(struct service *service, struct client *client, int a, struct 
  */
 bool endpoint_retire(struct endpoint *endpoint);
 struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2]); /* or NULL */
+struct endpoint *endpoint_retire_all(struct service *service); /* a chain by `next`, or NULL */
 void endpoint_release(struct endpoint *endpoint);
 /* In a service's thread: puts the marker in if the file is readable and there is none. */
 void endpoint_mark(struct endpoint *endpoint);

@@ -62,7 +62,7 @@ int service_install(struct service *service, struct file *file, int *ret_fd,
 }
 
 int service_claim(struct service *service, int a, const struct identity *identity,
-		  struct file *file, struct endpoint **ret_endpoint)
+		  struct file *file)
 {
 	struct endpoint *endpoint = endpoint_new(service, file);
 	struct wire_msg msg = {
@@ -75,12 +75,23 @@ int service_claim(struct service *service, int a, const struct identity *identit
 	if (!endpoint)
 		return -ENOMEM;
 	rc = link_call(service, &msg, a, NULL);
-	if (rc < 0) {
+	if (rc < 0)
 		endpoint_free(endpoint);
-		return (int)rc;
+	return (int)rc;
+}
+
+void service_catch_up(struct service *service)
+{
+	struct wire_msg msg = {.op = WIRE_CATCH_UP};
+	struct endpoint *endpoint, *next;
+
+	if (link_call(service, &msg, -1, NULL) < 0)
+		return;
+	for (endpoint = (struct endpoint *)(uintptr_t)msg.arg[0]; endpoint; endpoint = next) {
+		next = endpoint->next;
+		endpoint_release(endpoint);
 	}
-	*ret_endpoint = endpoint;
-	return 0;
+	service_settle(service);
 }
 
 void service_closed(struct service *service, const uint64_t id[2])
@@ -139,6 +150,10 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 		break;
 	case WIRE_CLOSED:
 		msg->result = link_closed(service, msg);
+		break;
+	case WIRE_CATCH_UP:
+		msg->arg[0] = (uintptr_t)endpoint_retire_all(service);
+		msg->result = 0;
 		break;
 	case WIRE_READY:
 		endpoint_mark(endpoint);

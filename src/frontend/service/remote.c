@@ -202,13 +202,13 @@ int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, s
 	return result;
 }
 
-void remotes_bye(struct remotes *remotes)
+void remotes_tell(struct remotes *remotes, enum wire_op op)
 {
 	struct remote_host *host;
 
 	SLIST_FOREACH(host, &remotes->hosts, entry)
 	{
-		struct wire_msg msg = {.op = WIRE_BYE};
+		struct wire_msg msg = {.op = op};
 
 		remote_call(remotes, host, -1, &msg, NULL);
 	}

@@ -56,8 +56,8 @@ int remote_attach(struct remotes *remotes, int fd, struct remote_host **ret_host
  */
 int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, struct wire_msg *msg,
 		    int *ret_fd);
-/* Tells every service that this address space is about to go. */
-void remotes_bye(struct remotes *remotes);
+/* Tells every service WIRE_BYE or WIRE_RIGHTS. */
+void remotes_tell(struct remotes *remotes, enum wire_op op);
 /* A connection has a new number. */
 void remotes_moved(struct remotes *remotes, int from, int to);
 

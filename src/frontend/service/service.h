@@ -42,6 +42,7 @@ struct endpoint {
 	int b; /* lock of the service: server end, a number in the service's table; -1: none */
 	atomic_bool readable; /* as the program's side saw it last */
 	LIST_ENTRY(endpoint) entry;
+	struct endpoint *next; /* of those that endpoint_retire_all() took out */
 };
 
 LIST_HEAD(endpoint_list, endpoint);
@@ -113,10 +114,15 @@ int service_install(struct service *service, struct file *file, int *ret_fd,
  * claimed it, or as service_install().
  */
 int service_claim(struct service *service, int a, const struct identity *identity,
-		  struct file *file, struct endpoint **ret_endpoint);
+		  struct file *file);
 /* After a close: if it was the last, the file is released when this returns. No lock is held. */
 void service_closed(struct service *service, const uint64_t id[2]);
 
+/*
+ * Every last close before this one, also by another process's exit, has had its effect when this returns. No lock of the
+ * core is held.
+ */
+void service_catch_up(struct service *service);
 /* Waits until every last close that was seen so far has had its effect. */
 void service_settle(struct service *service);
 

@@ -21,10 +21,12 @@ enum wire_op {
 	WIRE_MMAP,   /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length */
 	WIRE_CLOSED, /* id: a descriptor of the file was closed: settle it if it was the last */
 	WIRE_BYE,    /* the client's process is about to go */
+	WIRE_RIGHTS, /* the client has other rights or limits now */
 	/* What the process in which the files live asks, over the link. arg[0]: struct endpoint */
-	WIRE_INSTALL, /* make a pair and serve it; the reply carries A */
-	WIRE_CLAIM,   /* serve what the descriptor with it is; -EAGAIN: somebody else does */
-	WIRE_READY,   /* put the marker in */
+	WIRE_INSTALL,  /* make a pair and serve it; the reply carries A */
+	WIRE_CLAIM,    /* serve what the descriptor with it is; -EAGAIN: somebody else does */
+	WIRE_CATCH_UP, /* take out all that have seen their last close; the reply: a chain */
+	WIRE_READY,    /* put the marker in */
 	/* What the service asks while it serves a request. arg[0]: descriptor number */
 	WIRE_FD_FILE,	 /* what is it? result 0 and id, or -EBADF, -ENOENT */
 	WIRE_FD_NATIVE,	 /* the answer carries a duplicate */
