@@ -101,6 +101,12 @@ static int probe_blind(struct mm_full *full, uint64_t va, uint64_t end)
 	return 0;
 }
 
+/* No descriptor to look with is no reason to say that the memory is bad, nor that it is good. */
+static int look_error(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM ? -ENOMEM : -EFAULT;
+}
+
 static int probe_areas(struct mm_full *full, uint64_t va, uint64_t end, uint64_t wanted)
 {
 	unsigned long change = cache_begin(&full->cache);
@@ -112,19 +118,15 @@ static int probe_areas(struct mm_full *full, uint64_t va, uint64_t end, uint64_t
 
 		if (ret == -ESRCH)
 			atomic_store(&full->mm.gone, true);
-		if (ret < 0 || vma.start > at || area_look(full, &vma, end, &area) < 0 ||
+		if (ret < 0)
+			return look_error(ret);
+		if (vma.start > at || area_look(full, &vma, end, &area) < 0 ||
 		    !(area.flags & wanted))
 			return -EFAULT;
 		if (atomic_load(&full->tracked))
 			cache_add(&full->cache, &area, change);
 	}
 	return 0;
-}
-
-/* No descriptor to look with is no reason to say that the memory is bad, nor that it is good. */
-static int look_error(int error)
-{
-	return error == -EMFILE || error == -ENFILE || error == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 
 int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write)
@@ -186,7 +188,10 @@ int mm_key(struct mm *mm, uint64_t va, struct page_key *ret_key)
 		ret = mm_look(full);
 		if (ret < 0)
 			return look_error(ret);
-		if (vma_find(&full->view, va, &vma) < 0 || vma.start > va)
+		ret = vma_find(&full->view, va, &vma);
+		if (ret < 0)
+			return look_error(ret);
+		if (vma.start > va)
 			return -EFAULT;
 		area = (struct cache_area){
 			.start = vma.start,

@@ -93,15 +93,12 @@ static int fd_raise(int fd)
 	return (int)raised;
 }
 
-int vma_begin(struct vma_view *view)
+static int view_open(struct vma_view *view)
 {
 	struct stat st;
-	int fd;
+	int fd = maps_open(view->pid);
 
-	if (view_holds(view))
-		return 0;
 	view->fd = -1;
-	fd = maps_open(view->pid);
 	if (fd < 0)
 		return fd;
 	fd = fd_raise(fd);
@@ -113,6 +110,17 @@ int vma_begin(struct vma_view *view)
 	view->dev = st.st_dev;
 	view->ino = st.st_ino;
 	return 0;
+}
+
+/*
+ * The look at whose descriptor it is costs as much as a query. Another file than such a list refuses
+ * a query, so what is read is looked at before, what is queried only after an error.
+ */
+int vma_begin(struct vma_view *view)
+{
+	if (view->fd >= 0 && (!view->text || view_holds(view)))
+		return 0;
+	return view_open(view);
 }
 
 /* One line of the list: "start-end rwxp offset major:minor inode  name". */
@@ -186,15 +194,29 @@ static int find_query(const struct vma_view *view, uint64_t addr, struct vma *re
 	return 0;
 }
 
+/* Can it be the list's answer? Our own address space isn't gone. */
+static bool answered(const struct vma_view *view, int ret)
+{
+	return ret == 0 || ret == -ENOENT || (ret == -ESRCH && view->pid);
+}
+
 int vma_find(struct vma_view *view, uint64_t addr, struct vma *ret_vma)
 {
-	int ret;
+	int ret = -ENOTTY;
 
 	if (!view->text) {
 		ret = find_query(view, addr, ret_vma);
-		if (ret != -ENOTTY)
+		if (answered(view, ret))
 			return ret;
-		view->text = true;
 	}
+	if (!view_holds(view)) {
+		ret = view_open(view);
+		if (ret < 0)
+			return ret;
+		ret = view->text ? -ENOTTY : find_query(view, addr, ret_vma);
+	}
+	if (ret != -ENOTTY)
+		return ret;
+	view->text = true;
 	return find_text(view, addr, ret_vma);
 }

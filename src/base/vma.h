@@ -5,7 +5,9 @@
  *
  * A view keeps the list open between questions, since opening it costs ten times the question. Its
  * descriptor lives in the program's table, where the program may close it (closefrom()) or put
- * something else: so it has a high number, and vma_begin() checks that it is still ours.
+ * something else: so it has a high number, and is opened anew when it turns out not to be ours. (Only
+ * another process's list, opened by the program at just that number after it closed ours, would be
+ * taken for it.)
  *
  * The list that is open belongs to the address space, not to the pid: when the process has exited or
  * executed another program, it is empty for ever, whoever has the pid then.
@@ -46,7 +48,8 @@ void vma_view_init(struct vma_view *view, pid_t pid);
 void vma_view_done(struct vma_view *view);
 
 /*
- * To be called before a few vma_find()s. 0; -ESRCH: no such process; -EACCES: it is not ours to look
+ * To be called before a few vma_find()s. 0, or one of these, which vma_find() can return too if the
+ * descriptor was taken away in between: -ESRCH: no such process; -EACCES: it is not ours to look
  * at; -EMFILE, -ENFILE, -ENOMEM; -ENOENT: no /proc.
  */
 int vma_begin(struct vma_view *view);

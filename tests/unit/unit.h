@@ -24,9 +24,18 @@
 #if __has_feature(address_sanitizer)
 #define UNIT_ASAN 1
 #endif
+#if __has_feature(thread_sanitizer)
+#define UNIT_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define UNIT_TSAN 1
 #endif
 #ifndef UNIT_ASAN
 #define UNIT_ASAN 0
+#endif
+#ifndef UNIT_TSAN
+#define UNIT_TSAN 0
 #endif
 
 /*

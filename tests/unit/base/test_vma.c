@@ -253,6 +253,8 @@ static void leave_main(void *arg)
 /* A process whose first thread has ended. */
 static void without_main_thread(void **state)
 {
+	if (UNIT_TSAN) /* which doesn't know the first thread as one to wait for */
+		skip();
 	assert_true(unit_exited(unit_in_child(leave_main, NULL), 5));
 }
 
