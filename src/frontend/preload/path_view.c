@@ -50,7 +50,7 @@ __attribute__((constructor)) static void view_init(void)
 
 static const struct path_env env = {.tree = &view.tree, .fd_link = preload_fd_link};
 
-/* Can be read at all: the kernel answers the other ones, with EFAULT. */
+/* The usual bad pointers: NULL and what is near it, the kernel's half. The kernel answers them, with EFAULT. */
 static bool is_text(const char *path)
 {
 	return (uintptr_t)path >= 4096 && (intptr_t)path > 0;
@@ -211,7 +211,8 @@ bool view_open(int dirfd, const char *path, int flags, int *ret_fd)
 
 	if (!is_text(path))
 		return false;
-	if (procfs_open_status(&env, dirfd, path, flags, ret_fd))
+	if ((path[0] != '/' || path[1] == 'p') &&
+	    procfs_open_status(&env, dirfd, path, flags, ret_fd))
 		return true;
 	vnode = view_find(dirfd, path, !(flags & O_NOFOLLOW));
 	if (!vnode)

@@ -22,7 +22,7 @@
 /*
  * open() and its kin ask before the real call. True: the path is the view's, and *ret_fd is the new
  * descriptor or -errno. False: not ours, *ret_fd is untouched. Nanoseconds for a path that cannot
- * be ours; any path is allowed, a bad pointer too (then false). Keeps errno.
+ * be ours; NULL and pointers into the kernel's half are not ours. Keeps errno.
  */
 bool view_open(int dirfd, const char *path, int flags, int *ret_fd);
 /*

@@ -111,6 +111,9 @@ static void rights(void)
 	CHECK(access("/dev/iommu2", F_OK) == -1 && errno == ENOENT);
 	CHECK(getxattr("/dev/iommu", "user.x", NULL, 0) == -1 && errno == ENODATA);
 	CHECK(listxattr("/dev/iommu", NULL, 0) == 0);
+	CHECK(chmod("/dev/iommu", 0) == -1 && errno == EPERM);
+	CHECK(unlink("/dev/iommu") == -1 && errno == EPERM);
+	CHECK(unlink("/dev/iommu2") == -1 && errno == ENOENT);
 }
 
 static void opens(void)
