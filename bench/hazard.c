@@ -10,7 +10,7 @@
 
 #include "bench.h"
 #include "container/imap.h"
-#include "mem/hazard.h"
+#include "container/hazard.h"
 
 #define SLOTS 16
 #define PAGES 256

@@ -131,6 +131,8 @@ enum {
 /* ACCESS_PAGES: pin for writing. */
 enum {
 	MOCK_FLAGS_ACCESS_WRITE = 1 << 0,
+	MOCK_FLAGS_ACCESS_SYZ =
+		1 << 16, /* iova: the number of an area, and from bit 32 an offset */
 };
 
 /* ACCESS_RW: write to the IOAS; pin each page instead of going by the caller's address space. */

@@ -51,6 +51,7 @@ void mm_put(struct mm *mm)
 	if (!mm || atomic_fetch_sub_explicit(&mm->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	vma_view_done(&full->view);
+	free(full->pretended);
 	lock_done(&full->lock);
 	free(full);
 }

@@ -100,4 +100,14 @@ static inline uint64_t page_key_space(unsigned int major, unsigned int minor)
 	return (uint64_t)1 << 63 | (uint64_t)major << 32 | minor;
 }
 
+/*
+ * The size of the memory's own pages at va: 4096, or a hugepage's, also where the program was only told that it has hugepages.
+ * Takes RANK_MM.
+ */
+uint64_t mm_page_size(struct mm *mm, uint64_t va);
+/* [va, va + len) passes for hugepages of this size from now on; 4096: no longer. -ENOMEM. Takes RANK_MM. */
+int mm_pretend_pages(struct mm *mm, uint64_t va, uint64_t len, uint64_t page_size);
+/* How many areas of this process show a file, by stat's st_dev and st_ino. */
+unsigned int mm_count_maps(dev_t dev, ino_t ino);
+
 #endif

@@ -12,6 +12,12 @@
 #define PAGE_BYTES ((uint64_t)1 << PAGE_SHIFT)
 #define MM_DEVICES 8
 
+/* Where the program was told that it has hugepages. */
+struct mm_pretended {
+	uint64_t start, end;
+	uint64_t page_size;
+};
+
 /* Whether a device's files live in memory (base/mounts.h). */
 struct mm_device {
 	uint32_t major, minor;
@@ -25,6 +31,8 @@ struct mm_full {
 	struct vma_view view;
 	struct mm_device devices[MM_DEVICES];
 	unsigned int next_device;
+	struct mm_pretended *pretended;
+	size_t n_pretended;
 	/* Its own rules. */
 	atomic_bool tracked;
 	struct mm_cache cache;

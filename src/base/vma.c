@@ -189,6 +189,7 @@ static int find_query(const struct vma_view *view, uint64_t addr, struct vma *re
 		.inode = query.inode,
 		.major = query.major,
 		.minor = query.minor,
+		.page_size = (uint32_t)query.page_size,
 		.flags = (unsigned int)query.vma_flags & 15,
 	};
 	return 0;

@@ -33,6 +33,7 @@ struct vma {
 	uint64_t offset; /* of start within the file */
 	uint64_t inode;	 /* 0: not a file's */
 	uint32_t major, minor;
+	uint32_t page_size; /* of the memory's own pages; 0: the kernel doesn't tell */
 	unsigned int flags; /* VMA_* */
 };
 

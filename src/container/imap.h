@@ -4,7 +4,7 @@
  *
  * Writers: one at a time, by the owner's lock. Readers: any number, with imap_lookup() and imap_generation() only. They
  * take no lock and never wait for the writer, even if it is stopped in the middle of a change: they see the map as it was
- * before the change or after it. What a value points to is the owner's business: see mem/hazard.h for how its memory
+ * before the change or after it. What a value points to is the owner's business: see container/hazard.h for how its memory
  * is kept until the last reader has left.
  *
  * Cost: every call takes O(log n) steps. Memory is about 25 bytes an entry when filled in ascending order, 32 when filled

@@ -6,6 +6,8 @@
 #ifndef UIOMMUFD_CORE_CLIENT_H
 #define UIOMMUFD_CORE_CLIENT_H
 
+#include <linux/capability.h>
+
 #include "base/mm.h"
 #include "core/file.h"
 
@@ -27,6 +29,15 @@ struct client {
 	const struct client_ops *ops;
 	struct mm *mm;
 };
+
+/*
+ * Does the caller have a capability over the machine? CAP_IPC_LOCK is what it really has, for it decides how memory is charged. All
+ * others it has: the machine belongs to who runs it, not to the host's root.
+ */
+static inline bool client_capable(const struct client *client, int cap)
+{
+	return cap != CAP_IPC_LOCK || client->mm->creds.caps >> CAP_IPC_LOCK & 1;
+}
 
 static inline int client_read(struct client *client, void *dst, uint64_t src, size_t len)
 {

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "mem/hazard.h"
+#include "container/hazard.h"
 
 #define BLOCK_SLOTS 16
 #define SPINS	    200

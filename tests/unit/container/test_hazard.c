@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mem/hazard: no reader touches what a writer has removed and waited for. Nothing here measures time: what has to come
+ * container/hazard: no reader touches what a writer has removed and waited for. Nothing here measures time: what has to come
  * first is told by counters that the threads write in order.
  */
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "base/inject.h"
 #include "container/imap.h"
-#include "mem/hazard.h"
+#include "container/hazard.h"
 #include "unit.h"
 
 static void test_register(void **state)

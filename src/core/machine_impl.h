@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What a machine consists of, for the folders that serve it. Frontends see core/machine.h alone. */
+#ifndef UIOMMUFD_CORE_MACHINE_IMPL_H
+#define UIOMMUFD_CORE_MACHINE_IMPL_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "base/lock.h"
+#include "core/ctx.h"
+#include "core/machine.h"
+#include "container/hazard.h"
+
+struct ucmd;
+
+/* Pages charged to a user id by all of the machine's contexts (accounting mode USER). Lives as long as the machine. */
+struct user_account {
+	struct user_account *next;
+	uid_t uid;
+	atomic_ulong locked; /* pages */
+};
+
+/* What a layer above the core keeps for a machine; found by the address of its `key`. */
+struct machine_part {
+	LIST_ENTRY(machine_part) link;
+	const void *key;
+	void (*free)(struct machine_part *part);
+};
+
+struct machine {
+	atomic_uint refs;
+	/*
+	 * A machine for tests may change calls before they are handled, with the context locked; NULL in others. It exists for
+	 * fuzzers, which know numbers of areas but no IOVAs (see include/uiommufd/mock.h).
+	 */
+	void (*rewrite)(struct ucmd *ucmd, unsigned int cmd);
+
+	struct hazard hazard;	   /* DMA that is running */
+	struct lock contexts_lock; /* RANK_CONTEXTS; guards contexts */
+	LIST_HEAD(, ctx) contexts;
+
+	struct lock lock; /* RANK_MACHINE; guards users' growth, parts, and devices and groups */
+	struct user_account *_Atomic users; /* only ever grows: read without the lock */
+	LIST_HEAD(, machine_part) parts;
+};
+
+struct machine *machine_get(struct machine *machine);
+/* The account of a user id, made on first use; NULL when out of memory. */
+struct user_account *machine_user(struct machine *machine, uid_t uid);
+/* The part of this key, or NULL. With machine->lock held. */
+struct machine_part *machine_find_part(struct machine *machine, const void *key);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The way of a page request from the device to a fault queue. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "base/alloc.h"
+#include "device/device.h"
+
+/* Page requests of a group that has not ended. */
+struct partial_group {
+	LIST_ENTRY(partial_group) link;
+	uint32_t n;
+	struct page_request requests[];
+};
+
+static bool same_group(const struct page_request *a, const struct page_request *b)
+{
+	return a->grpid == b->grpid && a->pasid_valid == b->pasid_valid &&
+	       (!a->pasid_valid || a->pasid == b->pasid);
+}
+
+static struct partial_group *find_partial(struct device *device, const struct page_request *request)
+{
+	struct partial_group *partial;
+
+	LIST_FOREACH(partial, &device->partial, link)
+	if (same_group(&partial->requests[0], request))
+		return partial;
+	return NULL;
+}
+
+/* The group so far with one more request; replaces `partial`, which may be NULL. */
+static struct partial_group *append(struct device *device, struct partial_group *partial,
+				    const struct page_request *request)
+{
+	uint32_t n = partial ? partial->n : 0;
+	struct partial_group *grown;
+
+	if (partial)
+		LIST_REMOVE(partial, link);
+	grown = mem_realloc(partial, sizeof(*grown) + (n + 1) * sizeof(*request));
+	if (!grown) {
+		if (partial)
+			LIST_INSERT_HEAD(&device->partial, partial, link);
+		return NULL;
+	}
+	grown->requests[n] = *request;
+	grown->n = n + 1;
+	LIST_INSERT_HEAD(&device->partial, grown, link);
+	return grown;
+}
+
+/* The attachment that the request belongs to, if it takes page requests. */
+static struct device_attachment *find_taker(struct device *device,
+					    const struct page_request *request)
+{
+	const struct iommu_ops *ops = device->iommu_dev->ops;
+	struct device_attachment *own;
+
+	own = device_attachment_find(device, request->pasid_valid ? request->pasid : 0);
+	if (!own && request->pasid_valid &&
+	    ops->capable(device->iommu_dev, IOMMU_CAN_PASID_TABLES_BY_USER)) {
+		own = device_attachment_find(device, 0);
+		if (own && own->hwpt->object.type != &hwpt_nested_type)
+			own = NULL;
+	}
+	return own && own->hwpt->fault ? own : NULL;
+}
+
+static void refuse(struct device *device, const struct page_request *last)
+{
+	const struct iommu_ops *ops = device->iommu_dev->ops;
+
+	if (ops->page_response)
+		ops->page_response(device->iommu_dev, last, IOMMUFD_PAGE_RESP_INVALID);
+}
+
+int device_page_request(struct device *device, const struct page_request *request)
+{
+	struct partial_group *group = find_partial(device, request);
+	struct device_attachment *own;
+	int rc = -EINVAL;
+
+	if (!device->fault_attachments) {
+		refuse(device, request);
+		return -EINVAL;
+	}
+	group = append(device, group, request);
+	if (!group) {
+		refuse(device, request);
+		return -ENOMEM;
+	}
+	if (!request->last)
+		return 0;
+	own = find_taker(device, request);
+	if (own)
+		rc = fault_deliver(own->hwpt->fault, &own->faults, group->requests, group->n);
+	if (rc)
+		refuse(device, request);
+	LIST_REMOVE(group, link);
+	free(group);
+	return rc;
+}
+
+void device_drop_partial(struct device *device)
+{
+	struct partial_group *partial;
+
+	while ((partial = LIST_FIRST(&device->partial))) {
+		LIST_REMOVE(partial, link);
+		free(partial);
+	}
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* The file behind an event object. */
+#include "event/event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+struct event_file {
+	struct file file;
+	struct file_ops ops; /* event_file_ops with the link text of the kind */
+	struct ctx *ctx;
+	struct event *event; /* NULL: the object was abandoned */
+};
+
+/* Counts beyond this are cut, as Linux cuts every read and write (MAX_RW_COUNT). */
+#define MAX_COUNT 0x7ffff000
+
+static ssize_t event_read(struct file *file, struct client *client, uint64_t buf, size_t count,
+			  int64_t pos)
+{
+	struct event_file *ef = (struct event_file *)file;
+
+	if (pos != -1)
+		return -ESPIPE;
+	LOCK_SCOPED(&ef->ctx->lock);
+	return ef->event->ops->read(ef->event, client, buf, count < MAX_COUNT ? count : MAX_COUNT);
+}
+
+static ssize_t event_write(struct file *file, struct client *client, uint64_t buf, size_t count,
+			   int64_t pos)
+{
+	struct event_file *ef = (struct event_file *)file;
+
+	if (!ef->event->ops->write)
+		return -EINVAL;
+	if (pos != -1)
+		return -ESPIPE;
+	LOCK_SCOPED(&ef->ctx->lock);
+	return ef->event->ops->write(ef->event, client, buf, count < MAX_COUNT ? count : MAX_COUNT);
+}
+
+static unsigned int event_poll(struct file *file)
+{
+	struct event_file *ef = (struct event_file *)file;
+
+	return ef->event ? ef->event->ops->poll(ef->event) : 0;
+}
+
+static void event_release(struct file *file)
+{
+	struct event_file *ef = (struct event_file *)file;
+	struct ctx *ctx = ef->ctx;
+
+	lock_take(&ctx->lock);
+	if (ef->event) {
+		ef->event->file = NULL;
+		object_unuse(&ef->event->object);
+	}
+	lock_release(&ctx->lock);
+	free(ef);
+	ctx_put(ctx);
+}
+
+static struct event_file *new_file(struct event *event)
+{
+	struct event_file *ef = mem_zalloc(sizeof(*ef));
+
+	if (!ef)
+		return NULL;
+	ef->ops = (struct file_ops){
+		.link = event->ops->link,
+		.read = event_read,
+		.write = event_write,
+		.poll = event_poll,
+		.release = event_release,
+	};
+	file_init(&ef->file, &ef->ops);
+	ef->ctx = event->object.ctx;
+	ef->event = event;
+	ctx_get(ef->ctx);
+	event->file = ef;
+	object_use(&event->object);
+	return ef;
+}
+
+static void part(struct event *event)
+{
+	if (!event->file)
+		return;
+	event->file->event = NULL;
+	event->file = NULL;
+	object_unuse(&event->object);
+}
+
+int event_open(struct event *event, struct client *client)
+{
+	struct ctx *ctx = event->object.ctx;
+	struct event_file *ef = new_file(event);
+	int fd;
+
+	if (!ef)
+		return -ENOMEM;
+	lock_release(&ctx->lock);
+	fd = client->ops->fd_install(client, &ef->file);
+	lock_take(&ctx->lock);
+	if (fd >= 0)
+		return fd;
+	part(event);
+	lock_release(&ctx->lock);
+	file_put(&ef->file);
+	lock_take(&ctx->lock);
+	return fd;
+}
+
+void event_close(struct event *event, struct client *client, int fd)
+{
+	struct ctx *ctx = event->object.ctx;
+
+	part(event);
+	lock_release(&ctx->lock);
+	client->ops->fd_close(client, fd);
+	lock_take(&ctx->lock);
+}
+
+void event_changed(struct event *event)
+{
+	if (event->file)
+		file_changed(&event->file->file);
+}

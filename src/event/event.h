@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event files: the descriptor of a fault queue or vEVENTQ. The file and the object live apart: an open file holds a use of the
+ * object, so that DESTROY is refused, and a reference on the context.
+ */
+#ifndef UIOMMUFD_EVENT_EVENT_H
+#define UIOMMUFD_EVENT_EVENT_H
+
+#include "core/client.h"
+#include "core/ctx.h"
+
+struct event;
+
+/* All with the context's lock held. */
+struct event_ops {
+	const char *link;
+	/* As read(2) and write(2) without a position. Empty write: -EINVAL. */
+	ssize_t (*read)(struct event *event, struct client *client, uint64_t buf, size_t count);
+	ssize_t (*write)(struct event *event, struct client *client, uint64_t buf, size_t count);
+	unsigned int (*poll)(struct event *event);
+};
+
+/* An object with a descriptor: embedded in the fault queue and the vEVENTQ. */
+struct event {
+	struct object object;
+	const struct event_ops *ops;
+	struct event_file *file; /* while a descriptor is open */
+};
+
+/*
+ * Hands out the descriptor of an object that is not published yet: its number. The context's lock is dropped meanwhile. -ENOMEM,
+ * -EMFILE, -ENFILE.
+ */
+int event_open(struct event *event, struct client *client);
+/* Takes it back: the object is about to be abandoned. */
+void event_close(struct event *event, struct client *client, int fd);
+/* Answers of poll may have changed. */
+void event_changed(struct event *event);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an IOMMU model gives: the operations behind HWPTs, vIOMMUs and devices.
+ *
+ * Stage 2 needs nothing from a model but its limits: the IOAS's map is the page table (ioas/ioas.h). Models bring what
+ * differs: hw_info, stage 1 in the user's memory, caches and their invalidation, virtual IOMMUs.
+ *
+ * All operations are called with the context's lock held unless said otherwise, return 0 or -errno, and see data from the user as a
+ * private copy. An empty slot means -EOPNOTSUPP, decided once by the caller.
+ */
+#ifndef UIOMMUFD_IOMMU_IOMMU_H
+#define UIOMMUFD_IOMMU_IOMMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct client;
+struct domain;
+struct iommu_dev;
+struct object;
+struct page_request;
+struct viommu;
+
+/* A typed data struct of the user: HWPT_ALLOC's and VIOMMU_ALLOC's `data_*`. */
+struct user_data {
+	struct client *client;
+	uint32_t type;
+	uint64_t uptr;
+	uint32_t len;
+};
+
+/*
+ * Copies the user's struct of this type: `min` is the size of its first version, `size` of ours. -EINVAL: another type, shorter
+ * than min or longer than size; -EFAULT.
+ */
+int user_data_read(const struct user_data *data, uint32_t type, void *dst, size_t min, size_t size);
+
+/* An array of invalidation requests. */
+struct user_array {
+	struct client *client;
+	uint32_t type;
+	uint64_t uptr;
+	uint32_t entry_len;
+	uint32_t entry_num;
+	uint32_t done; /* out: how many were handled, also when the next one failed */
+};
+
+/* One entry, as user_data_read() without the type: -EINVAL if shorter than min or longer than size; -EFAULT. */
+int user_array_read(const struct user_array *array, uint32_t index, void *dst, size_t min,
+		    size_t size);
+
+enum iommu_capability {
+	IOMMU_CAN_CACHE_COHERENCY,
+	IOMMU_CAN_DIRTY_TRACKING,
+	IOMMU_CAN_PASID_TABLES_BY_USER, /* a fault of an unattached PASID belongs to the RID's nested domain */
+};
+
+struct iommu_ops {
+	bool (*capable)(struct iommu_dev *dev, enum iommu_capability cap);
+	/*
+	 * Fills `buf` (of *len bytes) with the information of *type (0: the model's own), says which type it is and its true
+	 * length. -EOPNOTSUPP: another type. Empty: type NONE and nothing.
+	 */
+	int (*hw_info)(struct iommu_dev *dev, uint32_t *type, void *buf, size_t *len);
+	/* A stage 2 (or only) page table. `flags`: IOMMU_HWPT_ALLOC_*, `data` may be NULL. */
+	int (*alloc_paging)(struct iommu_dev *dev, uint32_t flags, const struct user_data *data,
+			    struct domain **ret_domain);
+	/* A stage 1 in the user's memory over a parent. */
+	int (*alloc_nested)(struct iommu_dev *dev, struct domain *parent, uint32_t flags,
+			    const struct user_data *data, struct domain **ret_domain);
+	/* Puts `domain` behind a device's RID (pasid 0) or PASID, or takes away what is there (NULL: never fails). */
+	int (*attach)(struct iommu_dev *dev, uint32_t pasid, struct domain *domain,
+		      struct domain *old);
+	/* Turns page requests on (the first fault-capable attachment) or off (the last). Empty: the device has none. */
+	int (*enable_faults)(struct iommu_dev *dev, bool on);
+	/* The answer to a page request group, which its last request names: IOMMUFD_PAGE_RESP_*. */
+	void (*page_response)(struct iommu_dev *dev, const struct page_request *last, int code);
+	/* The bytes of a model's struct viommu of this type, or 0: not supported. */
+	size_t (*viommu_size)(struct iommu_dev *dev, uint32_t type);
+	/* Sets up what viommu_size() made room for; gives the operations by viommu->ops. */
+	int (*viommu_init)(struct viommu *viommu, struct domain *parent,
+			   const struct user_data *data);
+};
+
+struct domain_ops {
+	/* Handles the entries in order until one fails; array->done counts. Nested domains. */
+	int (*invalidate)(struct domain *domain, struct user_array *array);
+	void (*free)(struct domain *domain);
+};
+
+/* A page table of a model: embedded in its own struct. */
+struct domain {
+	const struct domain_ops *ops;
+	const struct iommu_ops *owner; /* the model that made it */
+	uint64_t first, last;	       /* the aperture (paging) */
+	uint64_t page_sizes;	       /* bitmap (paging) */
+	bool coherent;		       /* enforces cache coherency */
+	bool dirty_tracking;	       /* was made with IOMMU_HWPT_ALLOC_DIRTY_TRACKING (paging) */
+};
+
+/* A device as its IOMMU sees it: embedded in the model's own struct. */
+struct iommu_dev {
+	const struct iommu_ops *ops;
+	void *iommu;	     /* which of the model's IOMMUs: nesting objects must agree */
+	uint32_t max_pasids; /* 0: none */
+	bool ats_not_supported;
+};
+
+#endif

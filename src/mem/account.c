@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters against limits. */
+#include "mem/account.h"
+
+#include <errno.h>
+
+#include "core/machine_impl.h"
+#include "mem/page.h"
+
+/* The counter that `mode` charges; NULL if it charges none, or (*rc = -ENOMEM) if it can't be made. */
+static atomic_ulong *limited_counter(struct machine *machine, struct mm *mm, enum account_mode mode,
+				     int *rc)
+{
+	struct user_account *user;
+
+	*rc = 0;
+	if (mode == ACCOUNT_MM)
+		return &mm->locked_vm;
+	if (mode == ACCOUNT_NONE)
+		return NULL;
+	user = machine_user(machine, mm->creds.uid);
+	if (!user)
+		*rc = -ENOMEM;
+	return user ? &user->locked : NULL;
+}
+
+int account_charge(struct machine *machine, struct mm *mm, enum account_mode mode, uint64_t npages)
+{
+	uint64_t limit = mm->creds.memlock / PAGE_SIZE;
+	atomic_ulong *counter;
+	unsigned long now;
+	int rc;
+
+	counter = limited_counter(machine, mm, mode, &rc);
+	if (rc)
+		return rc;
+	if (counter) {
+		now = atomic_load_explicit(counter, memory_order_relaxed);
+		do {
+			if (now > limit || npages > limit - now)
+				return -ENOMEM;
+		} while (!atomic_compare_exchange_weak(counter, &now, now + npages));
+	}
+	atomic_fetch_add_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
+	return 0;
+}
+
+void account_recharge(struct machine *machine, struct mm *mm, enum account_mode mode,
+		      uint64_t npages)
+{
+	atomic_ulong *counter;
+	int rc;
+
+	counter = limited_counter(machine, mm, mode, &rc);
+	if (counter)
+		atomic_fetch_add_explicit(counter, npages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
+}
+
+void account_uncharge(struct machine *machine, struct mm *mm, enum account_mode mode,
+		      uint64_t npages)
+{
+	atomic_ulong *counter;
+	int rc;
+
+	counter = limited_counter(machine, mm, mode, &rc);
+	if (counter)
+		atomic_fetch_sub_explicit(counter, npages, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* Page-sets: life, pins, and reaching the bytes. */
+#include "mem/pages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/guard.h"
+#include "base/inject.h"
+#include "mem/account.h"
+#include "mem/custody.h"
+#include "mem/dmabuf.h"
+
+static enum account_mode mode_of(const struct ctx *ctx, const struct client *client)
+{
+	return client_capable(client, CAP_IPC_LOCK) ? ACCOUNT_NONE : ctx->account_mode;
+}
+
+int pages_new(struct ctx *ctx, struct client *client, const struct pages_source *source,
+	      struct pages **ret_pages)
+{
+	struct pages *pages;
+
+	if (!ctx->pages.size)
+		pool_init(&ctx->pages, sizeof(*pages));
+	pages = pool_alloc(&ctx->pages);
+	if (!pages)
+		return -ENOMEM;
+	*pages = (struct pages){
+		.refs = 1,
+		.kind = source->kind,
+		.mode = mode_of(ctx, client),
+		.writable = source->writable,
+		.start = page_floor(source->start),
+		.npages = ((source->length - 1 + page_offset(source->start)) >> PAGE_SHIFT) + 1,
+		.mm = mm_get(client->mm),
+	};
+	if (source->kind == PAGES_FILE) {
+		pages->backing = source->backing;
+		backing_get(source->backing);
+	}
+	if (source->kind == PAGES_DMABUF) {
+		file_get(&source->dmabuf->file);
+		pages->dmabuf = source->dmabuf;
+		pages->seen = atomic_load(&source->dmabuf->revocations);
+	}
+	*ret_pages = pages;
+	return 0;
+}
+
+void pages_get(struct pages *pages)
+{
+	pages->refs++;
+}
+
+static void drop_custody(struct pages *pages)
+{
+	if (pages->kind != PAGES_USER)
+		return;
+	custody_free(pages->custody);
+	pages->custody = NULL;
+}
+
+void pages_put(struct ctx *ctx, struct pages *pages)
+{
+	if (--pages->refs)
+		return;
+	drop_custody(pages);
+	if (pages->kind == PAGES_FILE)
+		backing_put(pages->backing);
+	else if (pages->kind == PAGES_DMABUF)
+		file_put(&pages->dmabuf->file);
+	if (pages->partial) {
+		pinmap_done(pages->partial);
+		free(pages->partial);
+	}
+	mm_put(pages->mm);
+	pool_free(&ctx->pages, pages);
+}
+
+/* ---- pins ---- */
+
+bool pages_pinned(const struct pages *pages, uint64_t page)
+{
+	return pages->full_pins || (pages->partial && pinmap_has(pages->partial, page));
+}
+
+uint64_t pages_npinned(const struct pages *pages)
+{
+	if (pages->full_pins)
+		return pages->npages;
+	return pages->partial ? pages->partial->npages : 0;
+}
+
+static uint64_t missing_pages(const struct pages *pages, uint64_t first, uint64_t last)
+{
+	if (pages->full_pins)
+		return 0;
+	if (!pages->partial)
+		return last - first + 1;
+	return pinmap_missing(pages->partial, first, last);
+}
+
+int pages_probe(struct pages *pages, uint64_t first, uint64_t last, bool write)
+{
+	uint64_t start = pages->start + (first << PAGE_SHIFT);
+	uint64_t len = (last - first + 1) << PAGE_SHIFT;
+
+	if (pages->kind == PAGES_USER)
+		return mm_probe(pages->mm, start, len, write);
+	if (pages->kind == PAGES_FILE)
+		return backing_probe(pages->backing, start, len);
+	return 0;
+}
+
+/* Only what is not pinned yet has to be there: pages in custody are pinned. */
+static int probe_missing(struct pages *pages, uint64_t first, uint64_t last)
+{
+	if (!pages->partial)
+		return pages_probe(pages, first, last, pages->writable);
+	while (first <= last) {
+		uint64_t run_last;
+		int rc;
+
+		if (!pinmap_next_missing(pages->partial, &first, last, &run_last))
+			return 0;
+		rc = pages_probe(pages, first, run_last, pages->writable);
+		if (rc)
+			return rc;
+		first = run_last + 1;
+	}
+	return 0;
+}
+
+static bool is_all(const struct pages *pages, uint64_t first, uint64_t last)
+{
+	return first == 0 && last == pages->npages - 1;
+}
+
+static int prepare_partial(struct pages *pages)
+{
+	if (!pages->partial) {
+		pages->partial = mem_zalloc(sizeof(*pages->partial));
+		if (!pages->partial)
+			return -ENOMEM;
+	}
+	return pinmap_prepare(pages->partial);
+}
+
+static int charge(struct ctx *ctx, struct pages *pages, uint64_t npages)
+{
+	if (pages->kind == PAGES_DMABUF)
+		return 0;
+	return account_charge(ctx->machine, pages->mm, pages->mode, npages);
+}
+
+static void uncharge(struct ctx *ctx, struct pages *pages, uint64_t npages)
+{
+	if (pages->kind != PAGES_DMABUF && npages)
+		account_uncharge(ctx->machine, pages->mm, pages->mode, npages);
+}
+
+int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+{
+	bool all = is_all(pages, first, last);
+	uint64_t missing = missing_pages(pages, first, last);
+	int rc = 0;
+
+	if (!all)
+		rc = prepare_partial(pages);
+	if (!rc && missing)
+		rc = inject_fail() ? -ENOMEM : probe_missing(pages, first, last);
+	if (!rc && missing)
+		rc = charge(ctx, pages, missing);
+	if (rc)
+		return rc;
+	if (all)
+		pages->full_pins++;
+	else
+		pinmap_add(pages->partial, first, last);
+	return 0;
+}
+
+void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+{
+	uint64_t before = pages_npinned(pages), now;
+
+	if (is_all(pages, first, last))
+		pages->full_pins--;
+	else
+		pinmap_remove(pages->partial, first, last);
+	now = pages_npinned(pages);
+	uncharge(ctx, pages, before - now);
+	if (!now)
+		drop_custody(pages);
+}
+
+static void give_to(struct pages *pages, struct mm *mm)
+{
+	mm_get(mm);
+	mm_put(pages->mm);
+	pages->mm = mm;
+}
+
+int pages_charge_to(struct ctx *ctx, struct pages *pages, struct mm *mm)
+{
+	uint64_t npinned = pages_npinned(pages);
+
+	if (npinned) {
+		int rc = account_charge(ctx->machine, mm, pages->mode, npinned);
+
+		if (rc)
+			return rc;
+		uncharge(ctx, pages, npinned);
+	}
+	give_to(pages, mm);
+	return 0;
+}
+
+void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm)
+{
+	uint64_t npinned = pages_npinned(pages);
+
+	uncharge(ctx, pages, npinned);
+	if (npinned)
+		account_recharge(ctx->machine, mm, pages->mode, npinned);
+	give_to(pages, mm);
+}
+
+/* ---- bytes ---- */
+
+static char *custody_host(const struct pages *pages, uint64_t offset, uint64_t len)
+{
+	const struct custody_run *run = custody_find(pages->custody, offset >> PAGE_SHIFT);
+
+	if (!run || (offset + len - 1) >> PAGE_SHIFT > run->last)
+		return NULL;
+	return run->host + (offset - (run->first << PAGE_SHIFT));
+}
+
+static char *user_host(const struct pages *pages, uint64_t offset, uint64_t len)
+{
+	if (pages->custody)
+		return custody_host(pages, offset, len);
+	if (!pages->mm->self || atomic_load_explicit(&pages->mm->gone, memory_order_relaxed))
+		return NULL;
+	return (char *)(uintptr_t)(pages->start + offset);
+}
+
+char *pages_host(struct pages *pages, uint64_t offset, uint64_t len)
+{
+	if (pages->kind == PAGES_USER)
+		return user_host(pages, offset, len);
+	if (pages->kind == PAGES_FILE)
+		return backing_host(pages->backing, pages->start + offset);
+	return dmabuf_host(pages->dmabuf, pages->seen, pages->start + offset);
+}
+
+/* One piece that lies in one place. */
+static int copy_piece(struct pages *pages, uint64_t offset, void *buf, size_t len, bool write)
+{
+	char *host = pages->kind == PAGES_USER ? custody_host(pages, offset, len)
+					       : pages_host(pages, offset, len);
+
+	if (host)
+		return write ? guard_copy(host, buf, len) : guard_copy(buf, host, len);
+	if (pages->kind != PAGES_USER)
+		return -EFAULT;
+	return write ? mm_write(pages->mm, pages->start + offset, buf, len)
+		     : mm_read(pages->mm, buf, pages->start + offset, len);
+}
+
+/* Pieces that custody may have scattered are copied page by page; everything else in one go. */
+static int copy(struct pages *pages, uint64_t offset, char *buf, size_t len, bool write)
+{
+	if (pages->kind != PAGES_USER || !pages->custody)
+		return copy_piece(pages, offset, buf, len, write);
+	while (len) {
+		size_t n = PAGE_SIZE - page_offset(offset);
+		int rc;
+
+		if (n > len)
+			n = len;
+		rc = copy_piece(pages, offset, buf, n, write);
+		if (rc)
+			return rc;
+		offset += n;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int pages_read(struct pages *pages, uint64_t offset, void *dst, size_t len)
+{
+	return copy(pages, offset, dst, len, false);
+}
+
+int pages_write(struct pages *pages, uint64_t offset, const void *src, size_t len)
+{
+	return copy(pages, offset, (char *)src, len, true);
+}
+
+uint64_t pages_page_size(struct pages *pages, uint64_t page)
+{
+	if (pages->kind != PAGES_USER || pages->custody)
+		return PAGE_SIZE;
+	return mm_page_size(pages->mm, pages->start + (page << PAGE_SHIFT));
+}
+
+/* Memory of our own that stands for the pages. */
+static int self_key(char *host, struct page_key *ret_key)
+{
+	struct mm *self = mm_self();
+	int rc = mm_key(self, (uintptr_t)host, ret_key);
+
+	mm_put(self);
+	return rc;
+}
+
+int pages_key(struct pages *pages, uint64_t page, struct page_key *ret_key)
+{
+	uint64_t at = pages->start + (page << PAGE_SHIFT);
+	char *host;
+
+	if (pages->kind == PAGES_FILE) {
+		backing_key(pages->backing, at, ret_key);
+		return 0;
+	}
+	host = pages->kind == PAGES_DMABUF || pages->custody
+		       ? pages_host(pages, page << PAGE_SHIFT, PAGE_SIZE)
+		       : NULL;
+	if (host)
+		return self_key(host, ret_key);
+	return pages->kind == PAGES_USER ? mm_key(pages->mm, at, ret_key) : -EFAULT;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page-sets: the memory that one MAP named. Areas (ioas/area.h) show parts of a page-set at IOVAs; COPY shares it.
+ *
+ * Pinning is counted and charged per page-set and once per page, however many areas, domains and accesses use it. A pin
+ * of all of it is a counter; pins of parts are runs in a pinmap. A page-set of a process's memory is read through that
+ * process's address space, until the program takes pinned memory away: then the pages are in custody (mem/custody.h) and
+ * `moved` says where.
+ *
+ * Everything is guarded by the context's lock. Page indices count from the page-set's first page.
+ */
+#ifndef UIOMMUFD_MEM_PAGES_H
+#define UIOMMUFD_MEM_PAGES_H
+
+#include "base/mm.h"
+#include "core/ctx.h"
+#include "mem/backing.h"
+#include "mem/page.h"
+#include "mem/pinmap.h"
+
+struct dmabuf;
+struct custody;
+
+enum pages_kind {
+	PAGES_USER,   /* a range of a client's addresses */
+	PAGES_FILE,   /* a range of a file */
+	PAGES_DMABUF, /* a range of a dma-buf */
+};
+
+struct pages {
+	uint32_t refs;	    /* areas that share it */
+	uint32_t full_pins; /* pins of all pages */
+	uint8_t kind;	    /* enum pages_kind */
+	uint8_t mode;	    /* enum account_mode: decided when it was mapped */
+	bool writable;	    /* MAP asked for WRITEABLE: pages are pinned for writing */
+	uint32_t seen;	    /* PAGES_DMABUF: revocations when it was mapped */
+	uint64_t start;	    /* address or file offset of the first page */
+	uint64_t npages;
+	struct mm *mm; /* the mapper: its memory (PAGES_USER), and who is charged */
+	union {
+		struct custody
+			*custody; /* PAGES_USER: pages that left the program's addresses, or NULL */
+		struct backing *backing; /* PAGES_FILE */
+		struct dmabuf *dmabuf;	 /* PAGES_DMABUF */
+	};
+	struct pinmap *partial; /* pins of parts, or NULL */
+};
+
+/* What MAP says of the memory. */
+struct pages_source {
+	enum pages_kind kind;
+	bool writable;
+	uint64_t start, length;	 /* bytes; need not be page-aligned */
+	struct backing *backing; /* PAGES_FILE */
+	struct dmabuf *dmabuf;	 /* PAGES_DMABUF */
+};
+
+/* With one reference; takes one on the backing or dma-buf. Touches no memory. -ENOMEM. */
+int pages_new(struct ctx *ctx, struct client *client, const struct pages_source *source,
+	      struct pages **ret_pages);
+void pages_get(struct pages *pages);
+void pages_put(struct ctx *ctx, struct pages *pages);
+
+/*
+ * Pins pages first..last. -EFAULT: a process's memory that can't be had; -EINVAL: a file's; -ENOMEM: the memlock limit.
+ * Nothing is pinned then. Each pin is undone by a pages_unpin() of the same range.
+ */
+int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last);
+void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last);
+bool pages_pinned(const struct pages *pages, uint64_t page);
+uint64_t pages_npinned(const struct pages *pages);
+/* Moves the charge of what is pinned to another process. -ENOMEM: over its limit; nothing has changed then. */
+int pages_charge_to(struct ctx *ctx, struct pages *pages, struct mm *mm);
+/* Moves it back to where it was: whatever the limit says by now. */
+void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm);
+
+/*
+ * Where bytes [offset, offset + len) from the start of the first page are in our own memory, if they are in one piece
+ * there; else NULL. Holds as long as they are pinned.
+ */
+char *pages_host(struct pages *pages, uint64_t offset, uint64_t len);
+/* Copies out of or into the memory. -EFAULT. */
+int pages_read(struct pages *pages, uint64_t offset, void *dst, size_t len);
+int pages_write(struct pages *pages, uint64_t offset, const void *src, size_t len);
+/* Could these pages be had now? As pages_pin(), without pinning; `write`: for writing. */
+int pages_probe(struct pages *pages, uint64_t first, uint64_t last, bool write);
+/* The size of the memory's own page that a page is in: PAGE_SIZE, or a hugepage's. */
+uint64_t pages_page_size(struct pages *pages, uint64_t page);
+/* What memory is behind a page? -EFAULT. */
+int pages_key(struct pages *pages, uint64_t page, struct page_key *ret_key);
+
+#endif
