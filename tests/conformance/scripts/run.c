@@ -37,7 +37,7 @@ static void run_lines(const struct script *script, unsigned int flags, FILE *out
 		op_run(&world, op);
 		if (flags & RUN_REBIND && line->result)
 			rebind_learn(&rebind, line->op, line->result, world.result);
-		fprintf(out, "%s => %s\n", op, world.result);
+		fprintf(out, "%s => %s\n", op, line_is_compared(line) ? world.result : "skip");
 		fflush(out);
 	}
 	fprintf(out, END "\n");

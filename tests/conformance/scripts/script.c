@@ -53,7 +53,7 @@ void script_parse(struct script *script, const char *text, int nr)
 {
 	char *op = copy_of(text), *arrow;
 
-	op[strcspn(op, "\n")] = '\0';
+	op[strcspn(op, "\r\n")] = '\0';
 	arrow = op[0] == '#' ? NULL : strstr(op, ARROW);
 	if (arrow)
 		*arrow = '\0';
@@ -102,9 +102,14 @@ bool line_is_comment(const struct line *line)
 	return line->op[0] == '#';
 }
 
+bool line_is_compared(const struct line *line)
+{
+	return !line->result || !strstr(line->result, "skip");
+}
+
 bool line_agrees(const struct line *recorded, const struct line *got)
 {
-	if (!recorded->result || strstr(recorded->result, "skip"))
+	if (!recorded->result || !line_is_compared(recorded))
 		return true;
 	return got->result && !strcmp(recorded->result, got->result);
 }

@@ -31,7 +31,7 @@ void script_done(struct script *script);
 
 /* Takes copies of the texts; result may be NULL. */
 void script_add(struct script *script, const char *op, const char *result, int nr);
-/* The same, for a whole line of a file (with or without its newline). */
+/* The same, for a whole line of a file, whatever its line end (a console may have put \r there). */
 void script_parse(struct script *script, const char *text, int nr);
 /* Copies the lines [first, end) to the end of script. */
 void script_copy(struct script *script, const struct script *from, size_t first, size_t end);
@@ -41,7 +41,9 @@ int script_load(struct script *script, const char *path);
 void script_print(const struct script *script, FILE *out);
 
 bool line_is_comment(const struct line *line);
-/* A recorded result with the word skip in it is not compared; nor is a line without one. */
+/* False if the recorded result has the word skip in it; it keeps that when it is recorded anew. */
+bool line_is_compared(const struct line *line);
+/* True also if there is nothing to compare: no result, or skip. */
 bool line_agrees(const struct line *recorded, const struct line *got);
 /* The index of the first line that does not agree or was not reached, or recorded->n. */
 size_t script_first_difference(const struct script *recorded, const struct script *got);
