@@ -2,6 +2,7 @@
 /* The process itself as a client of its own files. */
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/service/quiet.h"
 
 #include "base/tls.h"
 
@@ -42,6 +43,7 @@ static int own_fd_install(struct client *client, struct file *file)
 {
 	struct endpoint *endpoint;
 	int fd, rc;
+	QUIET;
 
 	rc = service_install(of_client(client)->service, file, &fd, &endpoint);
 	if (rc)
@@ -65,6 +67,7 @@ void process_settle_withdrawn(struct process *process)
 {
 	if (!withdrawn.local)
 		return;
+	QUIET;
 	withdrawn.local = NULL;
 	service_closed(process->service, withdrawn.identity.id);
 }

@@ -4,10 +4,13 @@
 
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/service/quiet.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 /* Where our own descriptors go: high, but not so high that the kernel's table grows for nothing. */
 #define RESERVED_HIGH 1000
@@ -118,6 +121,7 @@ static int find_remote(struct process *process, int fd, uintptr_t slot,
 
 static int find_ours(int fd, uintptr_t slot, struct descriptor *descriptor)
 {
+	QUIET;
 	struct process *process = process_get();
 	int rc = 0;
 
@@ -136,11 +140,40 @@ static int find_ours(int fd, uintptr_t slot, struct descriptor *descriptor)
 	return 0;
 }
 
+void descriptors_leave(void)
+{
+	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
+
+	if (!process || !service_served(process->service))
+		return;
+	atomic_store(&descriptors->leaving, gettid());
+	service_quiesce(process->service);
+}
+
+void descriptors_stay(void)
+{
+	if (!descriptors || !atomic_exchange(&descriptors->leaving, 0))
+		return;
+	syscall(SYS_futex, &descriptors->leaving, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Another thread is ending the process: there is nothing to go on with, unless it fails. */
+static void wait_while_leaving(void)
+{
+	int tid;
+
+	while ((tid = atomic_load(&descriptors->leaving)) && tid != gettid())
+		syscall(SYS_futex, &descriptors->leaving, FUTEX_WAIT_PRIVATE, tid, NULL, NULL, 0);
+}
+
 int descriptor_find(int fd, struct descriptor *ret_descriptor)
 {
 	struct descriptor descriptor = {};
 	uintptr_t slot = descriptor_slot(fd);
 	int rc;
+
+	if (descriptors)
+		wait_while_leaving();
 
 	if (descriptor_reserved(fd))
 		return -EBADF;
@@ -158,10 +191,30 @@ int descriptor_find(int fd, struct descriptor *ret_descriptor)
 	return 0;
 }
 
+struct process *descriptors_attach_all(void)
+{
+	struct descriptor descriptor;
+	struct process *process = NULL;
+	int end = atomic_load(&slots_end);
+
+	if (!descriptors || !atomic_load(&any_ours))
+		return NULL;
+	for (int fd = 0; fd < end; fd++) {
+		if (descriptor_slot(fd) == SLOT_FOREIGN || descriptor_reserved(fd) ||
+		    identity_of(fd, &descriptor.identity) || identity_newborn(fd))
+			continue;
+		process = process_get();
+		if (!descriptor_find(fd, &descriptor))
+			descriptor_done(&descriptor);
+	}
+	return process ? process : atomic_load(&descriptors->process);
+}
+
 int64_t descriptor_ask(int fd, const struct descriptor *descriptor, struct wire_msg *msg,
 		       int *ret_fd)
 {
 	struct process *process = process_get();
+	QUIET;
 
 	memcpy(msg->id, descriptor->identity.id, sizeof(msg->id));
 	return remote_call(&process->remotes, descriptor->host, fd, msg, ret_fd);
@@ -177,6 +230,7 @@ void descriptor_done(struct descriptor *descriptor)
 static bool closing_ours(int fd, uintptr_t slot, struct descriptor *closing)
 {
 	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
+	QUIET;
 
 	if (process)
 		closing->local = service_find(process->service, closing->identity.id);
@@ -211,6 +265,7 @@ void descriptor_closed(struct descriptor *closing)
 	struct process *process = atomic_load(&descriptors->process);
 	struct wire_msg msg = {.op = WIRE_CLOSED};
 	int saved = errno;
+	QUIET;
 
 	if (closing->local) {
 		endpoint_put(closing->local);

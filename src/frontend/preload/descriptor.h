@@ -25,6 +25,8 @@ struct process;
 
 struct descriptors {
 	struct process *_Atomic process; /* NULL: this process has no state yet */
+	atomic_int
+		leaving; /* the thread that is about to end the process: no other may start a call */
 	_Atomic uintptr_t slots[DESCRIPTOR_SLOTS];
 };
 
@@ -65,11 +67,19 @@ static inline struct endpoint *descriptor_local(int fd, uintptr_t slot)
 	if (slot <= SLOT_FOREIGN || slot & SLOT_REMOTE || !endpoint_get(endpoint))
 		return NULL;
 	/* The use may be one of the file that the endpoint was given to next. */
-	if (descriptor_slot(fd) == slot)
+	if (descriptor_slot(fd) == slot && !__builtin_expect(atomic_load(&descriptors->leaving), 0))
 		return endpoint;
 	endpoint_put(endpoint);
 	return NULL;
 }
+
+/*
+ * Before the process exits or executes another program: when this returns no other thread is in a call on a file that
+ * lives here, and none starts one. A thread that is killed in the middle of one would leave its locks to those who use
+ * the file from elsewhere. For an exec that failed, descriptors_stay() undoes it.
+ */
+void descriptors_leave(void);
+void descriptors_stay(void);
 
 /* One of ours, ready for a call. */
 struct descriptor {

@@ -6,6 +6,7 @@
 #include "base/sys.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/service/quiet.h"
 
 #include <alloca.h>
 #include <stdarg.h>
@@ -16,9 +17,12 @@ static void bye(void)
 	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
 	int saved = errno;
 
+	QUIET;
 	/* A vfork child has its parent's memory, which stays. */
-	if (process && process->pid == getpid())
+	if (process && process->pid == getpid()) {
+		descriptors_leave();
 		remotes_tell(&process->remotes, WIRE_BYE);
+	}
 	errno = saved;
 }
 
@@ -47,6 +51,16 @@ SHIM void quick_exit(int status)
 	__builtin_unreachable();
 }
 
+/* What the real exec returned, if it did. */
+static int stayed(int rc)
+{
+	int saved = errno;
+
+	descriptors_stay();
+	errno = saved;
+	return rc;
+}
+
 /* An exec that is bound to fail says no good-bye; the few that fail later have said one too many. */
 static void bye_unless_missing(const char *path)
 {
@@ -57,37 +71,37 @@ static void bye_unless_missing(const char *path)
 SHIM int execve(const char *path, char *const argv[], char *const envp[])
 {
 	bye_unless_missing(path);
-	return REAL(execve)(path, argv, envp);
+	return stayed(REAL(execve)(path, argv, envp));
 }
 
 SHIM int execv(const char *path, char *const argv[])
 {
 	bye_unless_missing(path);
-	return REAL(execv)(path, argv);
+	return stayed(REAL(execv)(path, argv));
 }
 
 SHIM int execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	bye();
-	return REAL(execvpe)(file, argv, envp);
+	return stayed(REAL(execvpe)(file, argv, envp));
 }
 
 SHIM int execvp(const char *file, char *const argv[])
 {
 	bye();
-	return REAL(execvp)(file, argv);
+	return stayed(REAL(execvp)(file, argv));
 }
 
 SHIM int fexecve(int fd, char *const argv[], char *const envp[])
 {
 	bye();
-	return REAL(fexecve)(fd, argv, envp);
+	return stayed(REAL(fexecve)(fd, argv, envp));
 }
 
 SHIM int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	bye();
-	return REAL(execveat)(dirfd, path, argv, envp, flags);
+	return stayed(REAL(execveat)(dirfd, path, argv, envp, flags));
 }
 
 /* The arguments after the first up to the NULL. On the stack: allowed after vfork(). */

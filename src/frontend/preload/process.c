@@ -16,9 +16,7 @@
 struct descriptors *descriptors;
 
 /* The core's, once it has them. */
-__attribute__((weak)) bool machine_account(struct machine *machine, pid_t pid,
-					   uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages);
-__attribute__((weak)) void machine_host_moved(struct machine *machine);
+__attribute__((weak)) void machine_host_moved(struct machine *machine, struct mm *mm);
 __attribute__((weak)) void machine_client_leaving(struct machine *machine, struct mm *mm);
 
 static void forget(struct service *service, struct endpoint *endpoint)
@@ -51,7 +49,7 @@ static void moved(struct service *service)
 
 	process->client.mm->pid = service->pid;
 	if (machine_host_moved)
-		machine_host_moved(process->machine);
+		machine_host_moved(process->machine, process->client.mm);
 }
 
 static void leaving(struct service *service, struct mm *mm)
@@ -76,6 +74,7 @@ static void process_free(struct process *process)
 		machine_put(process->machine);
 	if (process->client.mm)
 		mm_put(process->client.mm);
+	remotes_done(&process->remotes);
 	free(process->service);
 	free(process);
 }
@@ -95,6 +94,7 @@ static struct process *process_new(void)
 		process_free(process);
 		return NULL;
 	}
+	process->service->mm = process->client.mm;
 	mm_track(process->client.mm, true); /* map.c keeps the promise */
 	return process;
 }
@@ -158,10 +158,33 @@ __attribute__((constructor)) static void process_init(void)
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 
+static void account_add(bool known, const uint64_t part[2], uint64_t total[2], bool *any)
+{
+	if (!known)
+		return;
+	total[0] += part[0];
+	total[1] += part[1];
+	*any = true;
+}
+
 bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages)
 {
-	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
+	struct process *process = descriptors_attach_all();
+	uint64_t total[2] = {}, part[2];
+	struct remote_host *host;
+	bool any = false;
 
-	return process && machine_account &&
-	       machine_account(process->machine, pid, ret_pinned_pages, ret_locked_pages);
+	if (!process)
+		return false;
+	account_add(service_account(process->service, pid, &part[0], &part[1]), part, total, &any);
+	SLIST_FOREACH(host, &process->remotes.hosts, entry)
+	{
+		struct wire_msg msg = {.op = WIRE_ACCOUNT, .arg = {(uint64_t)pid}};
+		bool known = !remote_call(&process->remotes, host, -1, &msg, NULL);
+
+		account_add(known, msg.arg, total, &any);
+	}
+	*ret_pinned_pages = total[0];
+	*ret_locked_pages = total[1];
+	return any;
 }

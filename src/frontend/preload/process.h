@@ -29,6 +29,8 @@ void process_settle_withdrawn(struct process *process);
 void process_moved_descriptor(int from, int to);
 
 /* descriptor.c */
+/* The state of this process if it has any descriptor of ours, attached to whoever serves those; or NULL. */
+struct process *descriptors_attach_all(void);
 void descriptor_forget_all(uintptr_t slot);
 int descriptor_of(uintptr_t slot); /* or -1 */
 void descriptor_remember(int fd, uintptr_t slot);

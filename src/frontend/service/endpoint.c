@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct endpoint_list *bucket(struct service *service, const uint64_t id[2])
@@ -241,6 +242,35 @@ void service_settle(struct service *service)
 	LOCK_SCOPED(&service->lock);
 	while (service->releasing)
 		lock_wait(&service->lock, &service->released);
+}
+
+unsigned int service_served(struct service *service)
+{
+	LOCK_SCOPED(&service->lock);
+	return service->served;
+}
+
+static bool in_flight(struct service *service)
+{
+	struct endpoint *endpoint;
+
+	LOCK_SCOPED(&service->lock);
+	for (int i = 0; i < SERVICE_BUCKETS; i++) {
+		LIST_FOREACH(endpoint, &service->endpoints[i], entry)
+		{
+			if (atomic_load(&endpoint->users) > 1)
+				return true;
+		}
+	}
+	return service->releasing;
+}
+
+void service_quiesce(struct service *service)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < 1000 && in_flight(service); i++)
+		nanosleep(&moment, NULL);
 }
 
 /*

@@ -4,6 +4,7 @@
  * descriptors: it must never wait for a lock that a caller may hold.
  */
 #include "frontend/service/internal.h"
+#include "frontend/service/quiet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,11 @@ static int64_t link_call(struct service *service, struct wire_msg *msg, int fd, 
 	LOCK_SCOPED(&service->link_lock);
 	if (service->link < 0)
 		return -EIO;
+	atomic_fetch_add(&service->messages, 1);
 	rc = wire_send(service->link, msg, fd);
 	if (!rc)
 		rc = wire_recv(service->link, msg, ret_fd);
+	atomic_fetch_add(&service->messages, 1);
 	if (rc == -EPIPE)
 		return -EIO;
 	return rc ? rc : msg->result;
@@ -107,6 +110,7 @@ void service_closed(struct service *service, const uint64_t id[2])
 void service_ready(struct service *service, struct endpoint *endpoint)
 {
 	struct wire_msg msg = {.op = WIRE_READY, .arg = {(uintptr_t)endpoint}};
+	QUIET;
 
 	if (service_inside(service))
 		endpoint_mark(endpoint);
@@ -141,6 +145,7 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 	struct endpoint *endpoint = (struct endpoint *)(uintptr_t)msg->arg[0];
 	int a = -1;
 
+	atomic_fetch_add(&service->messages, 1);
 	switch (msg->op) {
 	case WIRE_INSTALL:
 		msg->result = endpoint_install(endpoint, &a);
@@ -165,6 +170,7 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 	if (fd >= 0)
 		close(fd);
 	msg->op = WIRE_REPLY;
+	atomic_fetch_add(&service->messages, 1);
 	wire_send(service->link_end, msg, a);
 	if (a >= 0)
 		close(a);

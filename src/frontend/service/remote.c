@@ -6,6 +6,7 @@
 #include "base/inject.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -21,6 +22,19 @@ void remotes_init(struct remotes *remotes, const struct remote_ops *ops)
 	SLIST_INIT(&remotes->hosts);
 	if (getrandom(&remotes->cookie, sizeof(remotes->cookie), 0) < 0)
 		remotes->cookie = (uint64_t)getpid();
+}
+
+void remotes_done(struct remotes *remotes)
+{
+	struct remote_host *host;
+
+	while ((host = SLIST_FIRST(&remotes->hosts))) {
+		SLIST_REMOVE_HEAD(&remotes->hosts, entry);
+		while (host->n_idle)
+			remotes->ops->unplace(host->idle[--host->n_idle]);
+		free(host);
+	}
+	lock_done(&remotes->lock);
 }
 
 /* The lock is held. */

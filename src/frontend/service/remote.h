@@ -44,6 +44,8 @@ struct remotes {
 };
 
 void remotes_init(struct remotes *remotes, const struct remote_ops *ops);
+/* Closes all connections. No call is in flight. */
+void remotes_done(struct remotes *remotes);
 
 /*
  * Finds the service behind a descriptor of ours that isn't hosted here: 0, or -EIO if it is gone, -ENOMEM, -EMFILE.

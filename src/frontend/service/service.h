@@ -68,7 +68,8 @@ struct service_hooks {
 
 struct service {
 	const struct service_hooks *hooks;
-	void *owner; /* the hooks' */
+	void *owner;   /* the hooks' */
+	struct mm *mm; /* the program's memory; set by the owner before the start */
 	uint64_t id[2];
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */
@@ -82,6 +83,7 @@ struct service {
 	struct lock link_lock; /* one request at a time */
 	int link;	       /* the program's end; -1: not running */
 	pid_t pid;	       /* of the service's process */
+	atomic_uint messages;  /* orders memory as the messages over the link do, in C's terms */
 	bool in_program;       /* there is none: a thread of the program's (spawn.c says when) */
 
 	/* Numbers in the service's table. */
@@ -125,6 +127,17 @@ void service_closed(struct service *service, const uint64_t id[2]);
 void service_catch_up(struct service *service);
 /* Waits until every last close that was seen so far has had its effect. */
 void service_settle(struct service *service);
+
+/* How many files it serves. */
+unsigned int service_served(struct service *service);
+/* Waits until no call is in flight, a second at most: the caller itself may be in one (a signal handler that exits). */
+void service_quiesce(struct service *service);
+
+/*
+ * Pages pinned and locked on behalf of a process, which is the program or one that uses its files. False: neither.
+ */
+bool service_account(struct service *service, pid_t pid, uint64_t *ret_pinned,
+		     uint64_t *ret_locked);
 
 /* A use of the endpoint keeps its file. False: it has seen its last close. */
 bool endpoint_get(struct endpoint *endpoint);

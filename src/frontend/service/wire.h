@@ -22,6 +22,7 @@ enum wire_op {
 	WIRE_CLOSED, /* id: a descriptor of the file was closed: settle it if it was the last */
 	WIRE_BYE,    /* the client's process is about to go */
 	WIRE_RIGHTS, /* the client has other rights or limits now */
+	WIRE_ACCOUNT, /* arg: a process; the reply: pages pinned and locked on its behalf, -ENOENT if unknown */
 	/* What the process in which the files live asks, over the link. arg[0]: struct endpoint */
 	WIRE_INSTALL,  /* make a pair and serve it; the reply carries A */
 	WIRE_CLAIM,    /* serve what the descriptor with it is; -EAGAIN: somebody else does */
