@@ -57,14 +57,6 @@ struct mm *mm_self(void);
 int mm_new_remote(pid_t pid, struct mm **ret_mm);
 struct mm *mm_get(struct mm *mm);
 void mm_put(struct mm *mm); /* NULL is nothing */
-/*
- * This thread has a descriptor table that isn't the program's (unshare, or clone without CLONE_FILES);
- * all threads that share it name it by the same address. What is kept open for an object is in the
- * table of the thread that made it, or in the program's for our own; threads of other tables open what
- * they need each time, and for another process's memory can't tell whether `gone` is to be set: who
- * hears of its end should set it.
- */
-void mm_thread_files(const void *table);
 /* Re-reads uid, capabilities and limits: after the program changed them. */
 void mm_refresh_creds(struct mm *mm);
 

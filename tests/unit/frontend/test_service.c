@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* A service in the process, without the shim: as an embedder's frontend would use it. Runs under the sanitizers too. */
+#include "unit.h"
+
+#include "base/alloc.h"
+#include "base/inject.h"
+#include "core/client.h"
+#include "frontend/service/remote.h"
+#include "frontend/service/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <string.h>
+
+struct probe {
+	struct file file;
+	atomic_bool released;
+	atomic_bool readable;
+};
+
+static unsigned int probe_poll(struct file *file)
+{
+	return EPOLLOUT | (((struct probe *)file)->readable ? EPOLLIN : 0);
+}
+
+static long probe_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg)
+{
+	uint64_t number = 0;
+	int rc = client_read(client, &number, arg, sizeof(number));
+
+	number++;
+	return rc ? rc : client_write(client, arg, &number, sizeof(number));
+}
+
+static void probe_release(struct file *file)
+{
+	((struct probe *)file)->released = true;
+}
+
+static const struct file_ops probe_ops = {
+	.ioctl = probe_ioctl,
+	.poll = probe_poll,
+	.release = probe_release,
+};
+
+static int forgotten;
+
+static void forget(struct service *service, struct endpoint *endpoint)
+{
+	forgotten++;
+}
+
+static void nothing(struct service *service)
+{
+}
+
+static void drain(struct service *service, struct endpoint *endpoint)
+{
+	identity_unmark(*(int *)service->owner);
+}
+
+static void leaving(struct service *service, struct mm *mm)
+{
+}
+
+static const struct service_hooks hooks = {
+	.forget = forget,
+	.drain = drain,
+	.moved = nothing,
+	.leaving = leaving,
+};
+
+/* It goes by descriptor numbers, and the service's are other files than the program's. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+	return "race_top:close\nrace_top:recvmsg\nrace_top:sendmsg\nrace_top:epoll_wait\nrace_top:"
+	       "poll\n"
+	       "race_top:epoll_ctl\nrace_top:dup2\nrace_top:recv\nrace_top:send\n";
+}
+
+static int place(int fd)
+{
+	return fd;
+}
+
+static void unplace(int fd)
+{
+	close(fd);
+}
+
+static int owned_fd;
+
+static struct service *start(void)
+{
+	struct service *service;
+
+	assert_int_equal(service_new(&hooks, &owned_fd, &service), 0);
+	assert_int_equal(service_start(service, place), 0);
+	assert_int_equal(service_start(service, place), 0);
+	return service;
+}
+
+static int readable(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
+}
+
+static void test_last_close(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct endpoint *endpoint;
+	struct identity identity;
+	int fd, copy;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &fd, &endpoint), 0);
+	assert_int_equal(identity_of(fd, &identity), 0);
+	assert_ptr_equal(service_find(service, identity.id), endpoint);
+	endpoint_put(endpoint);
+	copy = dup(fd);
+	close(fd);
+	service_closed(service, identity.id);
+	assert_false(probe.released);
+	/* A call in flight keeps the file. */
+	assert_true(endpoint_get(endpoint));
+	close(copy);
+	service_closed(service, identity.id);
+	assert_false(probe.released);
+	assert_null(service_find(service, identity.id));
+	assert_int_equal(forgotten, 1);
+	endpoint_put(endpoint);
+	assert_true(probe.released);
+	assert_false(endpoint_get(endpoint));
+}
+
+static void test_claim(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct identity identity;
+	int fd;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(identity_open("iommu", O_RDWR, &fd), 0);
+	assert_int_equal(identity_of(fd, &identity), 0);
+	assert_int_equal(service_claim(service, fd, &identity, &probe.file), 0);
+	assert_int_equal(service_claim(service, fd, &identity, &probe.file), -EAGAIN);
+	close(fd);
+	service_catch_up(service);
+	assert_true(probe.released);
+	assert_int_equal(service_served(service), 0);
+}
+
+static void test_readiness(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct endpoint *endpoint;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &owned_fd, &endpoint), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_false(readable(owned_fd));
+		probe.readable = true;
+		file_changed(&probe.file);
+		file_changed(&probe.file);
+		assert_true(readable(owned_fd));
+		probe.readable = false;
+		file_changed(&probe.file);
+	}
+	close(owned_fd);
+	service_catch_up(service);
+	assert_true(probe.released);
+}
+
+static const struct remote_ops remote_ops = {.place = place, .unplace = unplace};
+
+/* What another process does; that it is the same one makes no difference to the service. */
+static void test_remote_call(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct endpoint *endpoint;
+	struct remote_host *host, *again;
+	struct remotes remotes = {};
+	struct identity identity;
+	uint64_t number = 5;
+	int fd;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &fd, &endpoint), 0);
+	identity_of(fd, &identity);
+	remotes_init(&remotes, &remote_ops);
+	assert_int_equal(remote_attach(&remotes, fd, &host), 0);
+	assert_int_equal(remote_attach(&remotes, fd, &again), 0);
+	assert_ptr_equal(host, again);
+	for (int i = 0; i < 3; i++) {
+		struct wire_msg msg = {
+			.op = WIRE_IOCTL,
+			.id = {identity.id[0], identity.id[1]},
+			.arg = {0x3b00, (uintptr_t)&number},
+		};
+
+		assert_int_equal(remote_call(&remotes, host, fd, &msg, NULL), 0);
+	}
+	assert_int_equal(number, 8);
+	struct wire_msg bad = {
+		.op = WIRE_IOCTL, .id = {identity.id[0], identity.id[1]}, .arg = {0x3b00, 1}};
+	assert_int_equal(remote_call(&remotes, host, fd, &bad, NULL), -EFAULT);
+	struct wire_msg closed = {.op = WIRE_CLOSED, .id = {identity.id[0], identity.id[1]}};
+	close(fd);
+	assert_int_equal(remote_call(&remotes, host, -1, &closed, NULL), 0);
+	assert_true(probe.released);
+	remotes_done(&remotes);
+}
+
+static void test_every_failure_is_clean(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct endpoint *endpoint;
+	unsigned int nth = 0;
+	int fd, rc, before = dup(0);
+
+	close(before);
+	file_init(&probe.file, &probe_ops);
+	do {
+		inject_arm(++nth);
+		rc = service_install(service, &probe.file, &fd, &endpoint);
+		assert_false(probe.released);
+		if (rc) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_int_equal(service_served(service), 0);
+			assert_int_equal(probe.file.refs, 1);
+		}
+	} while (rc);
+	inject_arm(0);
+	assert_int_equal(fd, before);
+	close(fd);
+	service_catch_up(service);
+	assert_true(probe.released);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_last_close),
+		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_readiness),
+		cmocka_unit_test(test_remote_call),
+		cmocka_unit_test(test_every_failure_is_clean),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
