@@ -6,6 +6,7 @@
 #include "base/inject.h"
 #include "base/mm_private.h"
 #include "base/sys.h"
+#include "base/tls.h"
 
 #include <assert.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 #define USER_END ((uint64_t)1 << 63)
 
 static atomic_ulong serials; /* of this process */
+static TLS const void *thread_files;
 
 pid_t mm_pid(const struct mm *mm)
 {
@@ -35,6 +37,7 @@ static struct mm_full *mm_new(pid_t pid, bool self)
 	full->mm.self = self;
 	lock_init(&full->lock, RANK_MM);
 	vma_view_init(&full->view, self ? 0 : pid);
+	full->files = self ? NULL : thread_files;
 	return full;
 }
 
@@ -146,12 +149,29 @@ bool mm_current(const struct mm *mm)
 	return mm == atomic_load(&own_mm) && page && own_valid(page, atomic_load(&page->state));
 }
 
-/* The open list of a left-behind object is the parent's. */
-int mm_look(struct mm_full *full)
+void mm_thread_files(const void *table)
 {
-	if (full->mm.self && !mm_current(&full->mm))
-		vma_view_done(&full->view);
-	return vma_begin(&full->view);
+	thread_files = table;
+}
+
+static bool view_usable(const struct mm_full *full)
+{
+	return full->files == thread_files && (!full->mm.self || mm_current(&full->mm));
+}
+
+int mm_view(struct mm_full *full, struct vma_view *temp, struct vma_view **ret_view)
+{
+	struct vma_view *view = temp;
+	int ret;
+
+	vma_view_init(temp, full->view.pid);
+	temp->text = full->view.text;
+	if (view_usable(full))
+		view = &full->view;
+	ret = vma_begin(view);
+	if (ret == 0)
+		*ret_view = view;
+	return ret;
 }
 
 int mm_new_remote(pid_t pid, struct mm **ret_mm)
@@ -162,7 +182,7 @@ int mm_new_remote(pid_t pid, struct mm **ret_mm)
 	if (!full)
 		return -ENOMEM;
 	lock_take(&full->lock);
-	ret = mm_look(full);
+	ret = vma_begin(&full->view);
 	if (ret == 0 && !mm_alive(full))
 		ret = -ESRCH;
 	lock_release(&full->lock);
@@ -181,7 +201,8 @@ bool mm_alive(struct mm_full *full)
 
 	if (full->mm.self)
 		return true;
-	if (mm_look(full) == -ESRCH || vma_find(&full->view, 0, &vma) == -ESRCH)
+	if (view_usable(full) &&
+	    (vma_begin(&full->view) == -ESRCH || vma_find(&full->view, 0, &vma) == -ESRCH))
 		atomic_store(&full->mm.gone, true);
 	return !atomic_load(&full->mm.gone);
 }

@@ -57,6 +57,14 @@ struct mm *mm_self(void);
 int mm_new_remote(pid_t pid, struct mm **ret_mm);
 struct mm *mm_get(struct mm *mm);
 void mm_put(struct mm *mm); /* NULL is nothing */
+/*
+ * This thread has a descriptor table that isn't the program's (unshare, or clone without CLONE_FILES);
+ * all threads that share it name it by the same address. What is kept open for an object is in the
+ * table of the thread that made it, or in the program's for our own; threads of other tables open what
+ * they need each time, and for another process's memory can't tell whether `gone` is to be set: who
+ * hears of its end should set it.
+ */
+void mm_thread_files(const void *table);
 /* Re-reads uid, capabilities and limits: after the program changed them. */
 void mm_refresh_creds(struct mm *mm);
 
@@ -107,6 +115,11 @@ static inline uint64_t page_key_space(unsigned int major, unsigned int minor)
 uint64_t mm_page_size(struct mm *mm, uint64_t va);
 /* [va, va + len) passes for hugepages of this size from now on; 4096: no longer. -ENOMEM. Takes RANK_MM. */
 int mm_pretend_pages(struct mm *mm, uint64_t va, uint64_t len, uint64_t page_size);
+/*
+ * Maps the shared memory behind [va, va + len) once more, into this process. NULL: it is not one shared mapping, or another process's
+ * that is out of our reach. Takes RANK_MM.
+ */
+void *mm_map_again(struct mm *mm, uint64_t va, uint64_t len);
 /* How many areas of this process show a file, by stat's st_dev and st_ino. */
 unsigned int mm_count_maps(dev_t dev, ino_t ino);
 

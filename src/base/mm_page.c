@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/mm.h"
 #include "base/mm_private.h"
 
@@ -19,12 +20,14 @@ static uint64_t pretended_size(const struct mm_full *full, uint64_t va)
 uint64_t mm_page_size(struct mm *mm, uint64_t va)
 {
 	struct mm_full *full = mm_full(mm);
+	CLEANUP(vma_view_done) struct vma_view temp = {.fd = -1};
+	struct vma_view *view;
 	struct vma vma;
 
 	LOCK_SCOPED(&full->lock);
 	if (full->n_pretended)
 		return pretended_size(full, va);
-	if (mm_look(full) || vma_find(&full->view, va, &vma) || vma.start > va ||
+	if (mm_view(full, &temp, &view) || vma_find(view, va, &vma) || vma.start > va ||
 	    vma.page_size < PAGE_BYTES)
 		return PAGE_BYTES;
 	return vma.page_size;

@@ -29,6 +29,7 @@ struct mm_full {
 	struct lock lock;
 	/* The lock guards these. */
 	struct vma_view view;
+	const void *files; /* whose descriptor table view is in: mm_thread_files() */
 	struct mm_device devices[MM_DEVICES];
 	unsigned int next_device;
 	struct mm_pretended *pretended;
@@ -47,9 +48,14 @@ static inline struct mm_full *mm_full(struct mm *mm)
 pid_t mm_pid(const struct mm *mm);
 /* This process's own, and not one that a fork has left behind: the kernel's lists are its. */
 bool mm_current(const struct mm *mm);
-/* vma_begin(), for an object that a fork has left behind too. The lock is held. */
-int mm_look(struct mm_full *full);
-/* False, and the address space is marked, if it has ended. The lock is held. */
+/*
+ * The areas, for a few vma_find()s: vma_begin()'s result. It is the object's own view, or `temp` where
+ * that is of no use: to a thread with another descriptor table, or when a fork has left the object
+ * behind, for then the list that is open is the parent's. The lock is held; the caller does
+ * vma_view_done(temp) in any case.
+ */
+int mm_view(struct mm_full *full, struct vma_view *temp, struct vma_view **ret_view);
+/* False, and the address space is marked, if it is seen to have ended. The lock is held. */
 bool mm_alive(struct mm_full *full);
 
 #endif

@@ -8,6 +8,7 @@
  * those before it are.
  */
 #include "base/mm.h"
+#include "base/cleanup.h"
 #include "base/mm_private.h"
 #include "base/mounts.h"
 #include "base/sys.h"
@@ -107,14 +108,15 @@ static int look_error(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 
-static int probe_areas(struct mm_full *full, uint64_t va, uint64_t end, uint64_t wanted)
+static int probe_areas(struct mm_full *full, struct vma_view *view, uint64_t va, uint64_t end,
+		       uint64_t wanted)
 {
 	unsigned long change = cache_begin(&full->cache);
 	struct cache_area area;
 	struct vma vma;
 
 	for (uint64_t at = va; at < end; at = vma.end) {
-		int ret = vma_find(&full->view, at, &vma);
+		int ret = vma_find(view, at, &vma);
 
 		if (ret == -ESRCH)
 			atomic_store(&full->mm.gone, true);
@@ -133,6 +135,8 @@ int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write)
 {
 	struct mm_full *full = mm_full(mm);
 	uint64_t wanted = write ? AREA_WRITE : AREA_READ;
+	CLEANUP(vma_view_done) struct vma_view temp = {.fd = -1};
+	struct vma_view *view;
 	int ret;
 
 	if (len > UINT64_MAX - va)
@@ -142,12 +146,12 @@ int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write)
 	LOCK_SCOPED(&full->lock);
 	if (atomic_load(&mm->gone))
 		return -EFAULT;
-	ret = mm_look(full);
+	ret = mm_view(full, &temp, &view);
 	if (ret == -ENOENT)
 		return probe_blind(full, va, va + len);
 	if (ret < 0)
 		return look_error(ret);
-	return probe_areas(full, va, va + len, wanted);
+	return probe_areas(full, view, va, va + len, wanted);
 }
 
 void mm_track(struct mm *mm, bool tracked)
@@ -178,6 +182,8 @@ int mm_key(struct mm *mm, uint64_t va, struct page_key *ret_key)
 {
 	struct mm_full *full = mm_full(mm);
 	struct cache_area area;
+	CLEANUP(vma_view_done) struct vma_view temp = {.fd = -1};
+	struct vma_view *view;
 	struct vma vma;
 	int ret;
 
@@ -185,10 +191,10 @@ int mm_key(struct mm *mm, uint64_t va, struct page_key *ret_key)
 		LOCK_SCOPED(&full->lock);
 		if (atomic_load(&mm->gone))
 			return -EFAULT;
-		ret = mm_look(full);
+		ret = mm_view(full, &temp, &view);
 		if (ret < 0)
 			return look_error(ret);
-		ret = vma_find(&full->view, va, &vma);
+		ret = vma_find(view, va, &vma);
 		if (ret < 0)
 			return look_error(ret);
 		if (vma.start > va)

@@ -6,6 +6,9 @@
 #ifndef UIOMMUFD_CORE_MACHINE_H
 #define UIOMMUFD_CORE_MACHINE_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "core/client.h"
 #include "core/file.h"
 
@@ -21,5 +24,28 @@ void machine_put(struct machine *machine);
  */
 int machine_open(struct machine *machine, struct client *client, const char *node,
 		 struct file **ret_file);
+
+/* ---- what a frontend tells the machine of the programs' memory (ioas/memory.c) ---- */
+
+/*
+ * The program is about to take away [va, va + len) of this process's memory (munmap, a mapping over it, MADV_DONTNEED). What is pinned
+ * of it is taken over first, so that devices go on seeing it. Costs next to nothing where nothing is pinned. Takes
+ * RANK_CONTEXTS and RANK_CONTEXT.
+ */
+void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len);
+/* The program has moved memory (mremap): its pages are at `to` now. */
+void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, uint64_t len);
+/*
+ * Another process, a client, is about to exit or to execute another program: its pinned memory is taken over. Marks `mm` gone.
+ */
+void machine_client_leaving(struct machine *machine, struct mm *mm);
+/*
+ * This process goes on as the custodian of a host that has exited or executed another program, and had `mm`: its pinned memory stays
+ * what it was, all else of it is gone. Marks `mm` gone.
+ */
+void machine_host_moved(struct machine *machine, struct mm *mm);
+/* The pages that are pinned on behalf of a process, and charged to it (VmPin, VmLck). False: none of its mappings are here. */
+bool machine_account(struct machine *machine, pid_t pid, uint64_t *ret_pinned,
+		     uint64_t *ret_locked);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/ctx.h"
 #include "core/machine.h"
 #include "container/hazard.h"
+#include "core/pin_filter.h"
 
 struct ucmd;
 
@@ -36,6 +37,7 @@ struct machine {
 	void (*rewrite)(struct ucmd *ucmd, unsigned int cmd);
 
 	struct hazard hazard;	   /* DMA that is running */
+	struct pin_filter pinned;  /* this process's memory that is pinned */
 	struct lock contexts_lock; /* RANK_CONTEXTS; guards contexts */
 	LIST_HEAD(, ctx) contexts;
 

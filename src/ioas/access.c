@@ -284,10 +284,8 @@ void access_unpin(struct access *access, uint64_t iova, uint64_t length)
  * The way of a caller that is not the mapper: a single page is pinned with the permission that is asked, several with the
  * mapping's.
  */
-static int probe_slow(const struct area *area, uint64_t first, uint64_t last, bool write)
+static int probe_slow(struct pages *pages, uint64_t first, uint64_t last, bool write)
 {
-	struct pages *pages = area->pages;
-
 	if (inject_fail())
 		return -ENOMEM;
 	if (first != last)
@@ -301,30 +299,48 @@ static int probe_slow(const struct area *area, uint64_t first, uint64_t last, bo
 	return 0;
 }
 
-static int rw_part(const struct part *part, void *buf, unsigned int flags)
+/* What a copy does, part by part. */
+struct copy {
+	struct mm *caller;
+	char *buf;
+	unsigned int flags;
+};
+
+static int rw_by_pages(struct pages *pages, uint64_t offset, uint64_t len, const struct copy *copy)
+{
+	bool write = copy->flags & ACCESS_WRITE;
+	int rc = probe_slow(pages, offset >> PAGE_SHIFT, (offset + len - 1) >> PAGE_SHIFT, write);
+
+	if (rc)
+		return rc;
+	return write ? pages_write(pages, offset, copy->buf, len)
+		     : pages_read(pages, offset, copy->buf, len);
+}
+
+static int rw_part(const struct part *part, const struct copy *copy)
 {
 	const struct area *area = part->area;
 	uint64_t offset = area->offset + part->first, len = part->last - part->first + 1;
-	bool write = flags & ACCESS_WRITE;
 	struct pages *pages = area->pages;
-	int rc;
+	uint64_t va = pages->start + offset;
+	int rc = check_perm(area, copy->flags);
 
-	rc = check_perm(area, flags);
-	if (!rc && write && !pages->writable)
+	if (!rc && copy->flags & ACCESS_WRITE && !pages->writable)
 		rc = -EPERM;
 	if (!rc && pages->kind == PAGES_DMABUF)
 		rc = -EINVAL;
-	if (!rc && (flags & ACCESS_SLOW || pages->kind == PAGES_FILE || !pages->mm->self))
-		rc = probe_slow(area, area_page(area, part->first), area_page(area, part->last),
-				write);
 	if (rc)
 		return rc;
-	return write ? pages_write(pages, offset, buf, len) : pages_read(pages, offset, buf, len);
+	if (pages->kind != PAGES_USER || pages->mm != copy->caller || copy->flags & ACCESS_SLOW)
+		return rw_by_pages(pages, offset, len, copy);
+	return copy->flags & ACCESS_WRITE ? mm_write(pages->mm, va, copy->buf, len)
+					  : mm_read(pages->mm, copy->buf, va, len);
 }
 
-int access_rw(struct access *access, uint64_t iova, void *buf, uint64_t length, unsigned int flags)
+int access_rw(struct access *access, struct mm *caller, uint64_t iova, void *buf, uint64_t length,
+	      unsigned int flags)
 {
-	char *at = buf;
+	struct copy copy = {caller, buf, flags};
 	uint64_t last;
 	int rc = check_range(access, iova, length, &last);
 
@@ -336,13 +352,13 @@ int access_rw(struct access *access, uint64_t iova, void *buf, uint64_t length, 
 
 		rc = next_part(access->ioas, iova, last, &part);
 		if (!rc)
-			rc = rw_part(&part, at, flags);
+			rc = rw_part(&part, &copy);
 		if (rc)
 			return rc;
 		n = part.last - part.first + 1;
 		if (last - iova < n)
 			return 0;
 		iova += n;
-		at += n;
+		copy.buf += n;
 	}
 }

@@ -18,6 +18,7 @@
 
 struct ctx;
 struct ioas;
+struct mm;
 struct pages;
 
 struct access_ops {
@@ -47,7 +48,7 @@ struct pinned_page {
 
 enum {
 	ACCESS_WRITE = 1, /* the memory will be written */
-	ACCESS_SLOW = 2,  /* rw: by pinning, as a caller does that is not the mapper */
+	ACCESS_SLOW = 2,  /* rw: by pinning, also for the mapper */
 };
 
 /* An object with an extra user: DESTROY of its id is refused. Not attached. -ENOMEM. */
@@ -71,8 +72,12 @@ int access_pin(struct access *access, uint64_t iova, uint64_t length, unsigned i
 /* Undoes an access_pin() of the same range. Without an unmap operation a pin locks its areas against UNMAP. */
 void access_unpin(struct access *access, uint64_t iova, uint64_t length);
 
-/* Copies between `buf` and the memory behind an IOVA; on failure part may have been copied. Errors as for access_pin(). */
-int access_rw(struct access *access, uint64_t iova, void *buf, uint64_t length, unsigned int flags);
+/*
+ * Copies between `buf` and the memory behind an IOVA; on failure part may have been copied. Errors as for access_pin(). Where `caller` is
+ * the mapper itself, its memory is used as it is now, like a pointer of its own; else, or with ACCESS_SLOW, the pages are, pinned or to be.
+ */
+int access_rw(struct access *access, struct mm *caller, uint64_t iova, void *buf, uint64_t length,
+	      unsigned int flags);
 
 /* For ioas_unmap(): tells all accesses of the IOAS; the lock is dropped meanwhile. */
 void access_notify_unmap(struct ioas *ioas, uint64_t iova, uint64_t length);

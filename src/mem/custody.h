@@ -1,38 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Custody: pinned pages that the program has taken away from their addresses (munmap, mremap, MADV_DONTNEED, exit).
+ * Custody: pinned pages that are no longer at the addresses that were mapped.
  *
- * An address is not a pin. Before the program's call takes effect the shim tells us, the pages move to addresses of our
- * own (mremap keeps them the same pages) or are copied out of a process that leaves, and the page-set remembers where.
+ * An address is not a pin. Before the program's munmap, MADV_DONTNEED or exit takes pinned memory away, we take it over: private memory is
+ * copied, since nobody else will see it any more, and a shared mapping is mapped a second time. When the program moves it (mremap), its
+ * pages are where they are now. Either way the page-set remembers where.
  */
 #ifndef UIOMMUFD_MEM_CUSTODY_H
 #define UIOMMUFD_MEM_CUSTODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct custody_run {
-	uint64_t first, last; /* page indices of the page-set */
-	char *host;
-	struct custody_memory *memory; /* keeps the addresses; NULL: they are not ours to free */
-};
-
-struct custody {
-	size_t n;
-	struct custody_run runs[]; /* sorted, disjoint */
-};
-
-/* A piece of address space that page-sets point into, freed with its last run. */
+/* A piece of our own address space that page-sets point into, unmapped with its last use. */
 struct custody_memory {
 	size_t refs;
 	char *host;
 	size_t len;
 };
 
+/* Takes over a mapping with one reference. NULL when out of memory. */
+struct custody_memory *custody_memory_new(char *host, size_t len);
+void custody_memory_put(struct custody_memory *memory); /* NULL is nothing */
+
+struct custody_run {
+	uint64_t first, last; /* page indices of the page-set */
+	char *host;
+	struct custody_memory *memory; /* NULL: the program's own memory, where it moved it to */
+};
+
+struct custody {
+	size_t n, room;
+	struct custody_run runs[]; /* sorted, disjoint */
+};
+
 /* The run that holds `page`, or NULL. `custody` may be NULL. */
 const struct custody_run *custody_find(const struct custody *custody, uint64_t page);
-/* Adds a run that overlaps none, taking a reference on its memory. -ENOMEM. */
-int custody_add(struct custody **custody, struct custody_run run);
+/* Adds a run, taking a reference on its memory; what stood there gives way. -ENOMEM: nothing has changed. */
+int custody_set(struct custody **custody, struct custody_run run);
+/* Forgets pages first..last. Never fails: a run that loses its middle is cut in two, for which custody_set() left room. */
+void custody_drop(struct custody *custody, uint64_t first, uint64_t last);
 void custody_free(struct custody *custody);
 
 #endif

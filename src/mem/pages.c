@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "core/machine_impl.h"
 #include "mem/account.h"
 #include "mem/custody.h"
 #include "mem/dmabuf.h"
@@ -93,6 +94,15 @@ uint64_t pages_npinned(const struct pages *pages)
 	return pages->partial ? pages->partial->npages : 0;
 }
 
+bool pages_next_pinned(const struct pages *pages, uint64_t *first, uint64_t last,
+		       uint64_t *ret_run_last)
+{
+	*ret_run_last = last;
+	if (pages->full_pins)
+		return *first <= last;
+	return pages->partial && pinmap_next_run(pages->partial, first, last, ret_run_last);
+}
+
 static uint64_t missing_pages(const struct pages *pages, uint64_t first, uint64_t last)
 {
 	if (pages->full_pins)
@@ -161,9 +171,27 @@ static void uncharge(struct ctx *ctx, struct pages *pages, uint64_t npages)
 		account_uncharge(ctx->machine, pages->mm, pages->mode, npages);
 }
 
+/* Only this process's memory can be taken away under our hands. */
+static bool is_own(const struct pages *pages)
+{
+	return pages->kind == PAGES_USER && pages->mm->self;
+}
+
+static void filter_in(struct ctx *ctx, const struct pages *pages)
+{
+	if (is_own(pages))
+		pin_filter_add(&ctx->machine->pinned, pages->start, pages->npages << PAGE_SHIFT);
+}
+
+static void filter_out(struct ctx *ctx, const struct pages *pages)
+{
+	if (is_own(pages))
+		pin_filter_remove(&ctx->machine->pinned, pages->start, pages->npages << PAGE_SHIFT);
+}
+
 int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
 {
-	bool all = is_all(pages, first, last);
+	bool all = is_all(pages, first, last), any = pages_npinned(pages);
 	uint64_t missing = missing_pages(pages, first, last);
 	int rc = 0;
 
@@ -179,7 +207,30 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 		pages->full_pins++;
 	else
 		pinmap_add(pages->partial, first, last);
+	if (!any)
+		filter_in(ctx, pages);
 	return 0;
+}
+
+static bool has_custody(const struct pages *pages)
+{
+	return pages->kind == PAGES_USER && pages->custody;
+}
+
+/* Pages that nobody pins any more are again what the program has at their addresses. */
+static void drop_unpinned(struct pages *pages, uint64_t first, uint64_t last)
+{
+	while (first <= last) {
+		uint64_t run = first, run_last = last;
+
+		if (!pages_next_pinned(pages, &run, last, &run_last)) {
+			custody_drop(pages->custody, first, last);
+			return;
+		}
+		if (run > first)
+			custody_drop(pages->custody, first, run - 1);
+		first = run_last + 1;
+	}
 }
 
 void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
@@ -192,7 +243,11 @@ void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t 
 		pinmap_remove(pages->partial, first, last);
 	now = pages_npinned(pages);
 	uncharge(ctx, pages, before - now);
-	if (!now)
+	if (before && !now)
+		filter_out(ctx, pages);
+	if (has_custody(pages) && now)
+		drop_unpinned(pages, first, last);
+	else if (!now)
 		drop_custody(pages);
 }
 

@@ -69,6 +69,9 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last);
 bool pages_pinned(const struct pages *pages, uint64_t page);
 uint64_t pages_npinned(const struct pages *pages);
+/* The first pinned pages within *first..last: moves *first to them and tells where they end. False if there are none. */
+bool pages_next_pinned(const struct pages *pages, uint64_t *first, uint64_t last,
+		       uint64_t *ret_run_last);
 /* Moves the charge of what is pinned to another process. -ENOMEM: over its limit; nothing has changed then. */
 int pages_charge_to(struct ctx *ctx, struct pages *pages, struct mm *mm);
 /* Moves it back to where it was: whatever the limit says by now. */

@@ -176,3 +176,16 @@ bool pinmap_next_missing(const struct pinmap *map, uint64_t *first, uint64_t las
 	*ret_run_last = i < map->n && map->runs[i].first <= last ? map->runs[i].first - 1 : last;
 	return true;
 }
+
+bool pinmap_next_run(const struct pinmap *map, uint64_t *first, uint64_t last,
+		     uint64_t *ret_run_last)
+{
+	size_t i = find(map, *first);
+
+	if (i == map->n || map->runs[i].first > last)
+		return false;
+	if (map->runs[i].first > *first)
+		*first = map->runs[i].first;
+	*ret_run_last = map->runs[i].last < last ? map->runs[i].last : last;
+	return true;
+}

@@ -32,6 +32,9 @@ void pinmap_remove(struct pinmap *map, uint64_t first, uint64_t last);
 bool pinmap_has(const struct pinmap *map, uint64_t page);
 /* How many pages of the range have no count yet. */
 uint64_t pinmap_missing(const struct pinmap *map, uint64_t first, uint64_t last);
+/* The first run of pages with a count within *first..last: moves *first to it and tells where it ends. False if there is none. */
+bool pinmap_next_run(const struct pinmap *map, uint64_t *first, uint64_t last,
+		     uint64_t *ret_run_last);
 /*
  * The first pages of *first..last without a count: moves *first to them and tells where they end. False if there are
  * none.

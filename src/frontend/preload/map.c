@@ -15,11 +15,6 @@
 #define MADV_DONTNEED_LOCKED 24
 #endif
 
-/* The core's, once it has them. */
-__attribute__((weak)) void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len);
-__attribute__((weak)) void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to,
-						uint64_t len);
-
 /* NULL while this process uses nothing of ours. */
 static struct process *process_if_any(void)
 {
@@ -31,7 +26,7 @@ static void going(const void *addr, size_t len)
 {
 	struct process *process = process_if_any();
 
-	if (process && machine_memory_going)
+	if (process)
 		machine_memory_going(process->machine, (uintptr_t)addr, len);
 }
 
@@ -140,7 +135,7 @@ static void moved(const void *from, const void *to, size_t len)
 {
 	struct process *process = process_if_any();
 
-	if (process && machine_memory_moved)
+	if (process)
 		machine_memory_moved(process->machine, (uintptr_t)from, (uintptr_t)to, len);
 }
 

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "base/mm.h"
 #include "base/tls.h"
 
 #include <errno.h>
@@ -119,6 +120,7 @@ static void own_limits(void)
 void service_enter(struct service *service)
 {
 	inside = service;
+	mm_thread_files(service);
 }
 
 bool service_inside(struct service *service)

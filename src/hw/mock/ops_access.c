@@ -282,7 +282,8 @@ static int rw(struct mock_access *mock, struct ucmd *ucmd, struct iommu_test_cmd
 	if (write)
 		rc = client_read(ucmd->client, buf, cmd->access_rw.uptr, length);
 	if (!rc)
-		rc = access_rw(mock->access, cmd->access_rw.iova, buf, length, flags);
+		rc = access_rw(mock->access, ucmd->client->mm, cmd->access_rw.iova, buf, length,
+			       flags);
 	if (!rc && !write)
 		rc = client_write(ucmd->client, cmd->access_rw.uptr, buf, length);
 	free(buf);

@@ -7,6 +7,7 @@
 #include "core/machine_impl.h"
 #include "hw/mock/mock.h"
 #include "hwpt/dirty.h"
+#include "ioas/page_sets.h"
 #include "mem/dmabuf.h"
 
 /* The owner of ranges that the test reserved: they stay as long as the IOAS. */
@@ -108,67 +109,17 @@ static void count_pages(struct refs *refs, struct pages *pages)
 	}
 }
 
-/* Page-sets that areas share are listed once for each area. */
-struct page_sets {
-	struct pages **v;
-	size_t n, room;
-};
-
-static int add_page_set(struct page_sets *sets, struct pages *pages)
-{
-	if (!pages_npinned(pages))
-		return 0;
-	if (sets->n == sets->room) {
-		size_t room = sets->room ? 2 * sets->room : 64;
-		struct pages **v = mem_realloc(sets->v, room * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		sets->v = v;
-		sets->room = room;
-	}
-	sets->v[sets->n++] = pages;
-	return 0;
-}
-
-static int collect_ioas(struct page_sets *sets, struct ioas *ioas)
-{
-	struct imap_entry entry;
-
-	imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry)
-	{
-		int rc = add_page_set(sets, ((struct area *)entry.value)->pages);
-
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct pages *const *x = a, *const *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static int count_context(struct refs *refs, struct ctx *ctx)
 {
-	struct page_sets sets = {0};
-	struct object *object;
-	uint32_t id = 0;
-	int rc = 0;
+	struct page_sets sets;
+	int rc = page_sets_pinned(ctx, &sets);
 
-	while (!rc && (object = idmap_next(&ctx->ids, id, &id)))
-		if (object->type == &ioas_type)
-			rc = collect_ioas(&sets, (struct ioas *)object);
-	if (sets.n)
-		qsort(sets.v, sets.n, sizeof(sets.v[0]), by_address);
-	for (size_t i = 0; !rc && i < sets.n; i++)
-		if (!i || sets.v[i] != sets.v[i - 1])
-			count_pages(refs, sets.v[i]);
-	free(sets.v);
-	return rc;
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < sets.n; i++)
+		count_pages(refs, sets.v[i]);
+	page_sets_done(&sets);
+	return 0;
 }
 
 static int count_machine(struct refs *refs, struct machine *machine)

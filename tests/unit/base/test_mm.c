@@ -4,9 +4,11 @@
 #include "base/mm.h"
 #include "unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -520,6 +522,69 @@ static void remote_access(void **state)
 }
 
 /* The pid is still there, and has memory: of another program. */
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/thread-self/fd");
+	int n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* A thread with a descriptor table of its own, in which our numbers mean other things. */
+static void *other_table(void *arg)
+{
+	struct page_key k;
+	struct mm *other;
+	int before;
+
+	assert_int_equal(syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_UNSHARE), 0);
+	mm_thread_files(&before);
+	before = count_fds();
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(mm_probe(mm, VA(&before), 4, true), 0);
+		assert_int_equal(mm_key(mm, VA(&before), &k), 0);
+	}
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(mm_new_remote(*(pid_t *)arg, &other), 0);
+	assert_int_equal(count_fds(), before + 1);
+	return other;
+}
+
+static void tables(void **state)
+{
+	struct helper helper;
+	struct mm *other;
+	pthread_t thread;
+	char buf[5];
+	int before;
+	void *got;
+
+	helper_page = map(1, PROT_READ | PROT_WRITE, ANON, -1);
+	helper = helper_new();
+	assert_int_equal(mm_probe(mm, VA(buf), 4, true), 0);
+	before = count_fds();
+	pthread_create(&thread, NULL, other_table, &helper.pid);
+	pthread_join(thread, &got);
+	other = got;
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(mm_probe(mm, VA(buf), 4, true), 0);
+		assert_int_equal(mm_probe(other, VA(helper_page), PAGE, true), 0);
+		assert_int_equal(mm_write(other, VA(helper_page), "1234", 5), 0);
+		assert_int_equal(mm_read(other, buf, VA(helper_page), 5), 0);
+		assert_string_equal(buf, "1234");
+	}
+	assert_int_equal(count_fds(), before);
+	order(&helper, 'u');
+	assert_int_equal(mm_probe(other, VA(helper_page), PAGE, true), -EFAULT);
+	helper_done(&helper);
+	assert_int_equal(mm_read(other, buf, VA(helper_page), 5), -EFAULT);
+	mm_put(other);
+	munmap(helper_page, PAGE);
+}
+
 static void remote_executes(void **state)
 {
 	struct helper helper;
@@ -547,12 +612,12 @@ static void remote_executes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(same_object),	   cmocka_unit_test(after_fork),
-		cmocka_unit_test(self_access),	   cmocka_unit_test(probes),
-		cmocka_unit_test(remembers),	   cmocka_unit_test(probe_reports_no_descriptor),
-		cmocka_unit_test(self_can_fail),   cmocka_unit_test(keys),
-		cmocka_unit_test(creds),	   cmocka_unit_test(remote_access),
-		cmocka_unit_test(remote_executes),
+		cmocka_unit_test(same_object),	 cmocka_unit_test(after_fork),
+		cmocka_unit_test(self_access),	 cmocka_unit_test(probes),
+		cmocka_unit_test(remembers),	 cmocka_unit_test(probe_reports_no_descriptor),
+		cmocka_unit_test(self_can_fail), cmocka_unit_test(keys),
+		cmocka_unit_test(creds),	 cmocka_unit_test(remote_access),
+		cmocka_unit_test(tables),	 cmocka_unit_test(remote_executes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

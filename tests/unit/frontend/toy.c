@@ -191,3 +191,26 @@ int machine_open(struct machine *machine, struct client *client, const char *nod
 		*ret_file = &toy->file;
 	return rc;
 }
+
+/* A toy pins nothing. */
+
+void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len)
+{
+}
+
+void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, uint64_t len)
+{
+}
+
+void machine_client_leaving(struct machine *machine, struct mm *mm)
+{
+}
+
+void machine_host_moved(struct machine *machine, struct mm *mm)
+{
+}
+
+bool machine_account(struct machine *machine, pid_t pid, uint64_t *ret_pinned, uint64_t *ret_locked)
+{
+	return false;
+}
