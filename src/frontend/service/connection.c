@@ -196,7 +196,7 @@ static int64_t serve_endpoint(struct connection *connection, struct wire_msg *ms
 
 static int64_t serve_closed(struct connection *connection, const struct wire_msg *msg)
 {
-	struct endpoint *endpoint = endpoint_retire_id(connection->service, msg->id);
+	struct endpoint *endpoint = endpoint_retire_id(connection->service, msg->id, false);
 
 	if (endpoint)
 		endpoint_release(endpoint);

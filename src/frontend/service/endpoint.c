@@ -199,13 +199,24 @@ bool endpoint_retire(struct endpoint *endpoint)
 	return retire_locked(endpoint);
 }
 
-struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2])
+/* `hand`: to the program, which may not live to release it. */
+static bool retire_and_hand(struct endpoint *endpoint, bool hand)
+{
+	if (!retire_locked(endpoint))
+		return false;
+	endpoint->handed = hand;
+	if (hand)
+		LIST_INSERT_HEAD(&endpoint->service->handed, endpoint, entry);
+	return true;
+}
+
+struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2], bool hand)
 {
 	struct endpoint *endpoint;
 
 	LOCK_SCOPED(&service->lock);
 	endpoint = find_locked(service, id);
-	return endpoint && retire_locked(endpoint) ? endpoint : NULL;
+	return endpoint && retire_and_hand(endpoint, hand) ? endpoint : NULL;
 }
 
 struct endpoint *endpoint_retire_all(struct service *service)
@@ -217,7 +228,7 @@ struct endpoint *endpoint_retire_all(struct service *service)
 		for (endpoint = LIST_FIRST(&service->endpoints[i]); endpoint;
 		     endpoint = following) {
 			following = LIST_NEXT(endpoint, entry);
-			if (!retire_locked(endpoint))
+			if (!retire_and_hand(endpoint, true))
 				continue;
 			endpoint->next = all;
 			all = endpoint;
@@ -226,21 +237,63 @@ struct endpoint *endpoint_retire_all(struct service *service)
 	return all;
 }
 
+/* Who carries it out: the program if it still lives, else the service. */
+static void release_begin(struct service *service, struct endpoint *endpoint, bool inside)
+{
+	LOCK_SCOPED(&service->lock);
+	if (endpoint->handed)
+		LIST_REMOVE(endpoint, entry);
+	endpoint->handed = false;
+	if (!inside) {
+		service->releasing--;
+		service->leaving++;
+	}
+}
+
+static void release_end(struct service *service, bool inside)
+{
+	uint64_t one = 1;
+
+	LOCK_SCOPED(&service->lock);
+	if (inside)
+		service->releasing--;
+	else
+		service->leaving--;
+	pthread_cond_broadcast(&service->released);
+	/* That may have been the last that the loop lived for. */
+	if (inside && service->orphaned)
+		(void)!write(service->wake, &one, sizeof(one));
+}
+
 void endpoint_release(struct endpoint *endpoint)
 {
 	struct service *service = endpoint->service;
+	bool inside = service_inside(service);
 
+	release_begin(service, endpoint, inside);
 	service->hooks->forget(service, endpoint);
 	endpoint_put(endpoint);
-	LOCK_SCOPED(&service->lock);
-	if (!--service->releasing)
-		pthread_cond_broadcast(&service->released);
+	release_end(service, inside);
+}
+
+void endpoint_release_handed(struct service *service)
+{
+	struct endpoint *endpoint;
+
+	for (;;) {
+		lock_take(&service->lock);
+		endpoint = LIST_FIRST(&service->handed);
+		lock_release(&service->lock);
+		if (!endpoint)
+			return;
+		endpoint_release(endpoint);
+	}
 }
 
 void service_settle(struct service *service)
 {
 	LOCK_SCOPED(&service->lock);
-	while (service->releasing)
+	while (service->releasing || (service->leaving && !service->orphaned))
 		lock_wait(&service->lock, &service->released);
 }
 
@@ -262,7 +315,7 @@ static bool in_flight(struct service *service)
 				return true;
 		}
 	}
-	return service->releasing;
+	return service->releasing || service->leaving;
 }
 
 void service_quiesce(struct service *service)

@@ -20,9 +20,13 @@ int service_adopt(struct service *service, struct client *client, int a, struct 
  * on with endpoint_release(), in any thread without locks.
  */
 bool endpoint_retire(struct endpoint *endpoint);
-struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2]); /* or NULL */
-struct endpoint *endpoint_retire_all(struct service *service); /* a chain by `next`, or NULL */
+/* ... or NULL. With `hand` it is the program that goes on, or the service if the program dies before. */
+struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2], bool hand);
+/* All of them, for the program: a chain by `next`, or NULL. */
+struct endpoint *endpoint_retire_all(struct service *service);
 void endpoint_release(struct endpoint *endpoint);
+/* What the program was to release and won't. */
+void endpoint_release_handed(struct service *service);
 /* In a service's thread: puts the marker in if the file is readable and there is none. */
 void endpoint_mark(struct endpoint *endpoint);
 void endpoint_changed(struct file_front *front);

@@ -134,7 +134,7 @@ static int64_t link_claim(struct endpoint *endpoint, const struct wire_msg *msg,
 
 static int64_t link_closed(struct service *service, struct wire_msg *msg)
 {
-	struct endpoint *endpoint = endpoint_retire_id(service, msg->id);
+	struct endpoint *endpoint = endpoint_retire_id(service, msg->id, true);
 
 	msg->arg[0] = (uintptr_t)endpoint;
 	return !!endpoint;

@@ -47,6 +47,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	pthread_cond_init(&service->released, NULL);
 	LIST_INIT(&service->unused);
 	LIST_INIT(&service->peers);
+	LIST_INIT(&service->handed);
 	for (int i = 0; i < SERVICE_BUCKETS; i++)
 		LIST_INIT(&service->endpoints[i]);
 	service->link = -1;
@@ -143,6 +144,7 @@ static void orphan(struct service *service)
 	if (!first)
 		return;
 	service->hooks->moved(service);
+	endpoint_release_handed(service);
 	LOCK_SCOPED(&service->lock);
 	service->moving = false;
 	pthread_cond_broadcast(&service->released);

@@ -40,8 +40,9 @@ struct endpoint {
 	atomic_uint users; /* calls in flight, and 1 until the last close */
 	uint64_t id[2];	   /* lock of the service: as the identity's */
 	int b; /* lock of the service: server end, a number in the service's table; -1: none */
-	atomic_bool readable; /* as the program's side saw it last */
-	LIST_ENTRY(endpoint) entry;
+	atomic_bool readable;	    /* as the program's side saw it last */
+	LIST_ENTRY(endpoint) entry; /* in one of the service's lists */
+	bool handed;
 	struct endpoint *next; /* of those that endpoint_retire_all() took out */
 };
 
@@ -75,7 +76,11 @@ struct service {
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */
 	struct endpoint_list unused;
 	LIST_HEAD(, peer) peers;
-	unsigned int served, releasing;
+	/* Last closes that the program was told of and has not begun to carry out: they may become the service's work. */
+	struct endpoint_list handed;
+	unsigned int served;
+	unsigned int releasing;	 /* last closes seen and not carried out, but for those */
+	unsigned int leaving;	 /* that the program is at: it may die of it */
 	pthread_cond_t released; /* releasing fell to 0, or moving ended */
 	bool moving;
 	bool orphaned; /* the program is gone */

@@ -5,7 +5,8 @@
  *
  * libc's functions need a thread descriptor, and two tasks must not share one. So a pthread is made for it, which
  * clones the process on the lower part of its own stack and then ends by the bare system call: its descriptor and stack
- * live on and are the process's. libc counts it as a thread that never ends; one for a program's life.
+ * live on and are the process's. libc counts it as a thread that never ends; one for a program's life. The descriptor's
+ * thread id has to be the new task's: libc's recursive locks, the loader's among them, know their owner by it.
  *
  * ThreadSanitizer can't follow that, nor can a sandbox that forbids clone() without CLONE_THREAD: there the pthread
  * itself goes on with a descriptor table of its own. Then the files end with the program.
@@ -18,6 +19,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,8 +40,26 @@ void service_started(struct service *service)
 	syscall(SYS_futex, &service->started, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
+/*
+ * Where libc keeps this thread's id: the kernel knows, for it clears it when the thread ends. A kernel without
+ * checkpoint support doesn't tell; then it is looked for in the thread descriptor.
+ */
+static pid_t *tid_address(void)
+{
+	pid_t *address = NULL, tid = gettid(), *word = (pid_t *)pthread_self();
+
+	if (!prctl(PR_GET_TID_ADDRESS, &address) && address && *address == tid)
+		return address;
+	for (int i = 0; i < 512; i++) {
+		if (word[i] == tid)
+			return &word[i];
+	}
+	return NULL;
+}
+
 static int process_run(void *arg)
 {
+	((struct service *)arg)->pid = getpid();
 	setsid();
 	if (chdir("/"))
 		errno = 0; /* the working directory stays busy, no more */
@@ -51,12 +71,17 @@ static void *thread_run(void *arg)
 {
 	struct service *service = arg;
 	char *stack = (char *)__builtin_frame_address(0) - PARENTS_SHARE;
+	pid_t *tid = in_a_thread ? NULL : tid_address();
 	int rc = -1;
 
 	stack = (char *)((uintptr_t)stack & ~(uintptr_t)63);
-	if (!in_a_thread)
-		rc = clone(process_run, stack, CLONE_VM | CLONE_PARENT_SETTID, service,
-			   &service->pid);
+	if (tid) {
+		/* Its end must not clear what is the process's by then. */
+		syscall(SYS_set_tid_address, NULL);
+		rc = clone(process_run, stack, CLONE_VM | CLONE_PARENT_SETTID, service, tid);
+		if (rc < 0)
+			syscall(SYS_set_tid_address, tid);
+	}
 	if (rc > 0) {
 		syscall(SYS_exit, 0);
 	} else {
