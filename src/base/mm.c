@@ -9,6 +9,7 @@
 #include "base/tls.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -252,4 +253,29 @@ int mm_write(struct mm *mm, uint64_t dst, const void *src, size_t len)
 	if (mm->self)
 		return guard_copy((void *)(uintptr_t)dst, src, len);
 	return copy_remote(mm, SYS_process_vm_writev, dst, (void *)(uintptr_t)src, len);
+}
+
+/* Permissions don't bind /proc/self/mem, as they don't bind a device that has the pages. */
+static int copy_forced(struct mm *mm, uint64_t va, void *buf, size_t len, bool write)
+{
+	long done, fd;
+
+	if (!mm->self || !range_ok(va, len) || inject_fail())
+		return -EFAULT;
+	fd = sys_raw(SYS_openat, AT_FDCWD, "/proc/thread-self/mem", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -EFAULT;
+	done = sys_raw(write ? SYS_pwrite64 : SYS_pread64, fd, buf, len, va);
+	sys_raw(SYS_close, fd);
+	return done == (long)len ? 0 : -EFAULT;
+}
+
+int mm_force_read(struct mm *mm, void *dst, uint64_t src, size_t len)
+{
+	return copy_forced(mm, src, dst, len, false);
+}
+
+int mm_force_write(struct mm *mm, uint64_t dst, const void *src, size_t len)
+{
+	return copy_forced(mm, dst, (void *)(uintptr_t)src, len, true);
 }

@@ -76,6 +76,13 @@ int mm_read(struct mm *mm, void *dst, uint64_t src, size_t len);
 int mm_write(struct mm *mm, uint64_t dst, const void *src, size_t len);
 
 /*
+ * As mm_read() and mm_write(), whatever the areas' permissions are by now: for pages that were pinned before the program took them away.
+ * Only our own memory, and slow (a few system calls). 0 or -EFAULT.
+ */
+int mm_force_read(struct mm *mm, void *dst, uint64_t src, size_t len);
+int mm_force_write(struct mm *mm, uint64_t dst, const void *src, size_t len);
+
+/*
  * Could [va, va + len) be pinned for long, for writing if `write`, for reading otherwise? As Linux
  * answers: writing doesn't need VM_READ, and a shared mapping of a file that is written back to a
  * disk can't be pinned for writing. Looks at the process's areas (300 ns each), touches no page but

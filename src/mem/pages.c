@@ -312,18 +312,30 @@ char *pages_host(struct pages *pages, uint64_t offset, uint64_t len)
 	return dmabuf_host(pages->dmabuf, pages->seen, pages->start + offset);
 }
 
+static int copy_user(struct pages *pages, uint64_t va, void *buf, size_t len, bool write)
+{
+	struct mm *mm = pages->mm;
+
+	if (!(write ? mm_write(mm, va, buf, len) : mm_read(mm, buf, va, len)))
+		return 0;
+	/* Pinned pages can be reached although the program has forbidden itself to (mprotect). */
+	if (!pages_pinned(pages, (va - pages->start) >> PAGE_SHIFT) ||
+	    !pages_pinned(pages, (va + len - 1 - pages->start) >> PAGE_SHIFT))
+		return -EFAULT;
+	return write ? mm_force_write(mm, va, buf, len) : mm_force_read(mm, buf, va, len);
+}
+
 /* One piece that lies in one place. */
 static int copy_piece(struct pages *pages, uint64_t offset, void *buf, size_t len, bool write)
 {
-	char *host = pages->kind == PAGES_USER ? custody_host(pages, offset, len)
-					       : pages_host(pages, offset, len);
+	char *host = pages->kind == PAGES_USER ? custody_host(pages, offset, len) :
+						 pages_host(pages, offset, len);
 
 	if (host)
 		return write ? guard_copy(host, buf, len) : guard_copy(buf, host, len);
 	if (pages->kind != PAGES_USER)
 		return -EFAULT;
-	return write ? mm_write(pages->mm, pages->start + offset, buf, len)
-		     : mm_read(pages->mm, buf, pages->start + offset, len);
+	return copy_user(pages, pages->start + offset, buf, len, write);
 }
 
 /* Pieces that custody may have scattered are copied page by page; everything else in one go. */

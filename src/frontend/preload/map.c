@@ -70,7 +70,9 @@ static bool map_ours(const struct mmap_call *call, void **ret_addr)
 	if (rc == -ENOENT || rc == -EBADF)
 		return false;
 	*ret_addr = MAP_FAILED;
-	if (!rc && descriptor.local)
+	if (!rc && !call->length)
+		rc = -EINVAL;
+	else if (!rc && descriptor.local)
 		rc = file_mmap(descriptor.local->file, process_client(process_get()), &mapping);
 	else if (!rc)
 		rc = mapping_remote(call->fd, &descriptor, &mapping);

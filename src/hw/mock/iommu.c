@@ -188,11 +188,11 @@ static int enter_viommu(struct mock_device *mock, const struct mock_domain *doma
 	struct viommu *viommu = domain ? domain->viommu : NULL;
 	struct vdevice *vdevice;
 
-	if (viommu == mock->viommu)
-		return 0;
 	vdevice = viommu ? viommu_vdevice_of(viommu, &mock->dev) : NULL;
 	if (viommu && !vdevice)
 		return -ENOENT;
+	if (viommu == mock->viommu)
+		return 0;
 	mock->viommu = viommu;
 	mock->virt_id = vdevice ? vdevice->virt_id : 0;
 	return 0;

@@ -20,10 +20,10 @@ int mock_op_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 	if (!cmd->add_reserved.length)
 		return -EINVAL;
-	if (!ioas)
-		return -ENOENT;
 	if (__builtin_add_overflow(cmd->add_reserved.start, cmd->add_reserved.length - 1, &last))
 		return -EOVERFLOW;
+	if (!ioas)
+		return -ENOENT;
 	return ioas_reserve(ioas, cmd->add_reserved.start, last, &the_test);
 }
 
