@@ -12,69 +12,13 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <ucontext.h>
 
 #include "container/imap_node.h"
-#include "unit.h"
+#include "step.h"
 
-/* Sanitizers do too much at each signal. */
-#if defined(__has_feature)
-#define HAS_FEATURE(x) __has_feature(x)
-#else
-#define HAS_FEATURE(x) 0
-#endif
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !HAS_FEATURE(thread_sanitizer) &&      \
-	!UNIT_ASAN
-#define CAN_STEP 1
-#else
-#define CAN_STEP 0
-#endif
-
-#define TRAP_FLAG 0x100
-#define STEP	  16 /* addresses from one entry to the next: each holds 8, so that others fit between */
-#define RACES	  3
-#define READERS	  24
-
-/* One run of a function, instruction by instruction. */
-struct stepper {
-	unsigned int count;
-	void (*step)(struct stepper *stepper); /* after each instruction */
-};
-
-static _Thread_local struct stepper *current;
-
-static void on_trap(int sig, siginfo_t *info, void *context)
-{
-	struct stepper *stepper = current;
-
-	if (stepper) {
-		stepper->count++;
-		stepper->step(stepper);
-	}
-	if (!current)
-		((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
-}
-
-static void set_trap_flag(void)
-{
-#if CAN_STEP
-	/* Below the red zone. */
-	__asm__ volatile(
-		"lea -128(%%rsp), %%rsp; pushfq; orq %0, (%%rsp); popfq; lea 128(%%rsp), %%rsp" ::
-			"i"(TRAP_FLAG)
-		: "memory", "cc");
-#endif
-}
-
-/* The handler takes the flag away when nothing is current. */
-static void run_stepped(struct stepper *stepper, void (*fn)(void *arg), void *arg)
-{
-	current = stepper;
-	set_trap_flag();
-	fn(arg);
-	current = NULL;
-	__asm__ volatile("" ::: "memory");
-}
+#define STEP	16 /* addresses from one entry to the next: each holds 8, so that others fit between */
+#define RACES	3
+#define READERS 24
 
 static uint64_t first_of(unsigned int i)
 {
@@ -223,7 +167,7 @@ static void test_writer_stopped(void **state)
 {
 	struct run run;
 
-	if (!CAN_STEP)
+	if (!STEP_POSSIBLE)
 		skip();
 	for (unsigned int i = 0; i < SCENARIOS; i++) {
 		start(&run, &scenarios[i]);
@@ -297,7 +241,7 @@ static void stop_reader(struct stepper *stepper)
 
 	if (stepper->count < reader->stop)
 		return;
-	current = NULL; /* full speed from here on */
+	step_no_more();
 	post(&reader->done);
 	wait_for(&reader->turn);
 }
@@ -385,7 +329,7 @@ static void test_both_stopped(void **state)
 	unsigned int seed = 5, reads, writes;
 	struct run run;
 
-	if (!CAN_STEP)
+	if (!STEP_POSSIBLE)
 		skip();
 	for (unsigned int i = 0; i < SCENARIOS; i++) {
 		start(&run, &scenarios[i]);
@@ -401,13 +345,6 @@ static void test_both_stopped(void **state)
 	free(race);
 }
 
-static int set_handler(void **state)
-{
-	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
-
-	return sigaction(SIGTRAP, &action, NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,5 +353,5 @@ int main(void)
 		cmocka_unit_test(test_both_stopped),
 	};
 
-	return cmocka_run_group_tests(tests, set_handler, NULL);
+	return cmocka_run_group_tests(tests, step_set_handler, NULL);
 }
