@@ -29,7 +29,7 @@ static struct imap_entry entry_at(const struct imap_node *leaf, unsigned int i)
 }
 
 /* After a removal or a change, so that what a reader looked up before it has a smaller number. */
-static void bump_generation(struct imap *map)
+void imap_touch(struct imap *map)
 {
 	uint64_t generation = atomic_load_explicit(&map->generation, memory_order_relaxed);
 
@@ -142,7 +142,7 @@ void *imap_remove(struct imap *map, uint64_t first)
 		imap_descend(map, first, &path);
 		imap_mend_gaps(map, &path);
 	}
-	bump_generation(map);
+	imap_touch(map);
 	return value;
 }
 
@@ -154,7 +154,7 @@ void *imap_replace(struct imap *map, uint64_t first, void *value)
 
 	assert(value);
 	node_set_link(path.node[0], slot, value);
-	bump_generation(map);
+	imap_touch(map);
 	return old;
 }
 
@@ -172,7 +172,7 @@ int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *hig
 		return rc;
 	imap_change(map, &path, slot, 1, slots, 2);
 	map->count++;
-	bump_generation(map);
+	imap_touch(map);
 	return 0;
 }
 

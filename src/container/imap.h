@@ -82,8 +82,11 @@ bool imap_next_gap(const struct imap *map, uint64_t from, uint64_t min_length, u
 /* Reader: the entry that holds the address `at`. False if there is none. */
 bool imap_lookup(const struct imap *map, uint64_t at, struct imap_entry *ret_entry);
 
+/* Writer: what a value points to has changed, so that readers must not use what they remember: imap_generation() grows. */
+void imap_touch(struct imap *map);
+
 /*
- * Reader: a number that has grown when imap_remove(), imap_replace() or imap_cut() returns; imap_insert() leaves it. A reader that takes
+ * Reader: a number that has grown when imap_remove(), imap_replace(), imap_cut() or imap_touch() returns; imap_insert() leaves it. A reader that takes
  * the number, then looks up, may keep the entry and use it again for as long as the number is still the same.
  */
 static inline uint64_t imap_generation(const struct imap *map)

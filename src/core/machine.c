@@ -83,8 +83,8 @@ struct machine_part *machine_find_part(struct machine *machine, const void *key)
 	struct machine_part *part;
 
 	LIST_FOREACH(part, &machine->parts, link)
-	if (part->key == key)
-		return part;
+		if (part->key == key)
+			return part;
 	return NULL;
 }
 

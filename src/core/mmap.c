@@ -25,8 +25,7 @@ static uint64_t choose_offset(struct ctx *ctx, uint64_t length)
 	uint64_t offset = PAGE;
 
 again:
-	LIST_FOREACH(other, &ctx->regions, link)
-	{
+	LIST_FOREACH(other, &ctx->regions, link) {
 		if (other->offset < offset + length && offset < other->offset + other->length) {
 			offset = other->offset + other->length;
 			goto again;
@@ -108,8 +107,8 @@ int ctx_mmap(struct file *file, struct client *client, struct file_mapping *mapp
 		return -EPERM;
 	LOCK_SCOPED(&ctx->lock);
 	LIST_FOREACH(region, &ctx->regions, link)
-	if (region->offset == mapping->offset && region->length == mapping->length)
-		break;
+		if (region->offset == mapping->offset && region->length == mapping->length)
+			break;
 	if (!region)
 		return -ENXIO;
 	mapping->fd = region->fd;

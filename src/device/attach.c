@@ -13,8 +13,8 @@ static struct attachment *find_attachment(const struct group *group, uint32_t pa
 	struct attachment *attachment;
 
 	LIST_FOREACH(attachment, &group->attachments, link)
-	if (attachment->pasid == pasid)
-		return attachment;
+		if (attachment->pasid == pasid)
+			return attachment;
 	return NULL;
 }
 
@@ -22,10 +22,10 @@ struct device_attachment *device_attachment_find(const struct device *device, ui
 {
 	struct device_attachment *own;
 
-	LIST_FOREACH(own, &device->attachments, link)
-	if (own->pasid == pasid)
-		return own;
-	return NULL;
+	own = atomic_load_explicit(&device->attachments, memory_order_acquire);
+	while (own && own->pasid != pasid)
+		own = atomic_load_explicit(&own->next, memory_order_acquire);
+	return own;
 }
 
 struct hwpt *device_hwpt(const struct device *device, uint32_t pasid)
@@ -42,8 +42,8 @@ static bool any_pasid(const struct group *group)
 	struct attachment *attachment;
 
 	LIST_FOREACH(attachment, &group->attachments, link)
-	if (attachment->pasid)
-		return true;
+		if (attachment->pasid)
+			return true;
 	return false;
 }
 
@@ -112,6 +112,22 @@ static int set_domain(struct device *device, uint32_t pasid, struct hwpt *hwpt, 
 	if (!rc && old && old->fault)
 		enable_faults(device, false);
 	return rc;
+}
+
+/* After every change of what the device is attached to: DMA must not use what it remembers. */
+static void changed(struct device *device)
+{
+	atomic_fetch_add_explicit(&device->changes, 1, memory_order_release);
+}
+
+static void unlink_attachment(struct device *device, struct device_attachment *own)
+{
+	struct device_attachment *_Atomic *at = &device->attachments;
+
+	while (atomic_load(at) != own)
+		at = &atomic_load(at)->next;
+	atomic_store(at, atomic_load(&own->next));
+	changed(device);
 }
 
 /* No DMA through what the device was attached to is running after this. */
@@ -188,7 +204,9 @@ static int attach_hwpt(struct device *device, uint32_t pasid, struct hwpt *hwpt)
 		.hwpt = hwpt,
 		.faults = {device->iommu_dev, device->object.id},
 	};
-	LIST_INSERT_HEAD(&device->attachments, own, link);
+	atomic_init(&own->next, atomic_load(&device->attachments));
+	atomic_store_explicit(&device->attachments, own, memory_order_release);
+	changed(device);
 	hwpt_attached(hwpt);
 	return 0;
 unreserve:
@@ -207,6 +225,7 @@ static int replace_one(struct device_attachment *own, struct hwpt *hwpt)
 {
 	struct device *device = own->device;
 	struct ioas *ioas = hwpt->stage2->ioas, *old_ioas = own->hwpt->stage2->ioas;
+	struct hwpt *old;
 	int rc = 0;
 
 	if (ioas != old_ioas)
@@ -219,12 +238,13 @@ static int replace_one(struct device_attachment *own, struct hwpt *hwpt)
 			unreserve(device, own->pasid, ioas);
 		return rc;
 	}
+	old = atomic_exchange(&own->hwpt, hwpt);
+	changed(device);
 	wait_for_dma(device);
-	if (own->hwpt->fault)
-		fault_forget(own->hwpt->fault, &own->faults);
+	if (old->fault)
+		fault_forget(old->fault, &own->faults);
 	if (ioas != old_ioas)
 		unreserve(device, own->pasid, old_ioas);
-	own->hwpt = hwpt;
 	return 0;
 }
 
@@ -232,15 +252,13 @@ static int replace_group(struct group *group, uint32_t pasid, struct hwpt *hwpt,
 {
 	struct device *device, *undo;
 
-	LIST_FOREACH(device, &group->devices, link)
-	{
+	LIST_FOREACH(device, &group->devices, link) {
 		struct device_attachment *own = device_attachment_find(device, pasid);
 		int rc = own ? replace_one(own, hwpt) : 0;
 
 		if (!rc)
 			continue;
-		LIST_FOREACH(undo, &group->devices, link)
-		{
+		LIST_FOREACH(undo, &group->devices, link) {
 			if (undo == device)
 				break;
 			own = device_attachment_find(undo, pasid);
@@ -286,8 +304,7 @@ static int attach_existing(struct device *device, uint32_t pasid, struct ioas *i
 {
 	struct ioas_table *table;
 
-	TAILQ_FOREACH(table, &ioas->tables, link)
-	{
+	TAILQ_FOREACH(table, &ioas->tables, link) {
 		struct hwpt_paging *paging = hwpt_of_table(table);
 		int rc;
 
@@ -378,10 +395,10 @@ void device_detach(struct device *device, uint32_t pasid)
 		return;
 	hwpt = own->hwpt;
 	set_domain(device, pasid, NULL, hwpt);
+	unlink_attachment(device, own);
 	wait_for_dma(device);
 	if (hwpt->fault)
 		fault_forget(hwpt->fault, &own->faults);
-	LIST_REMOVE(own, link);
 	free(own);
 	unreserve(device, pasid, hwpt->stage2->ioas);
 	put_attachment(find_attachment(device->group, pasid));

@@ -77,7 +77,7 @@ void device_unbind(struct device *device)
 {
 	struct device_attachment *attachment;
 
-	while ((attachment = LIST_FIRST(&device->attachments)))
+	while ((attachment = atomic_load(&device->attachments)))
 		device_detach(device, attachment->pasid);
 	device_drop_partial(device);
 	if (device->vdevice)

@@ -43,7 +43,12 @@ struct device {
 	struct iommu_dev *iommu_dev;
 	struct group *group;
 	LIST_ENTRY(device) link;
-	LIST_HEAD(, device_attachment) attachments;
+	/*
+	 * DMA walks this list without the lock (device/dma.h): an attachment is complete when it comes in, and freed only after DMA that
+	 * may see it has ended.
+	 */
+	struct device_attachment *_Atomic attachments;
+	atomic_ulong changes;			/* of attachments: what DMA remembers is older */
 	uint32_t fault_attachments;		/* how many of them take page requests */
 	const struct reserved_region *reserved; /* n_reserved of them, constant */
 	size_t n_reserved;
@@ -53,10 +58,10 @@ struct device {
 
 /* That one device is attached, by RID or PASID. What leads from a fault to the device. */
 struct device_attachment {
-	LIST_ENTRY(device_attachment) link;
+	struct device_attachment *_Atomic next;
 	struct device *device;
 	uint32_t pasid;
-	struct hwpt *hwpt;
+	struct hwpt *_Atomic hwpt;
 	struct fault_source faults;
 };
 

@@ -27,8 +27,8 @@ static struct partial_group *find_partial(struct device *device, const struct pa
 	struct partial_group *partial;
 
 	LIST_FOREACH(partial, &device->partial, link)
-	if (same_group(&partial->requests[0], request))
-		return partial;
+		if (same_group(&partial->requests[0], request))
+			return partial;
 	return NULL;
 }
 

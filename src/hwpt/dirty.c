@@ -29,8 +29,7 @@ int dirty_mark(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 	struct imap_entry entry;
 	int rc = 0;
 
-	imap_for_each_in(&paging->ioas->areas, first, last, &entry)
-	{
+	imap_for_each_in(&paging->ioas->areas, first, last, &entry) {
 		uint64_t at = entry.first > first ? entry.first : first;
 		uint64_t end = entry.last < last ? entry.last : last;
 
@@ -45,6 +44,13 @@ int dirty_mark(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 		}
 	}
 	return rc;
+}
+
+void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, uint64_t last)
+{
+	uint64_t unit = unit_of(paging);
+
+	sparse_bits_set(&paging->dirty, page_floor(first) / unit, (last | (PAGE_SIZE - 1)) / unit);
 }
 
 void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last)

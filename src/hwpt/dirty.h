@@ -12,6 +12,10 @@
 
 /* Marks the entries that map [first, last]; what is not mapped is left out. With the context's lock. -ENOMEM. */
 int dirty_mark(struct hwpt_paging *paging, uint64_t first, uint64_t last);
+/*
+ * Marks the pages of [first, last], which are mapped: for DMA, without a lock. Memory that is missing loses nothing but the mark.
+ */
+void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, uint64_t last);
 /* [first, last] was unmapped. */
 void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last);
 

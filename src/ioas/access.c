@@ -140,8 +140,8 @@ static struct access *next_to_notify(struct ioas *ioas, uint64_t round)
 	struct access *access;
 
 	LIST_FOREACH(access, &ioas->accesses, link)
-	if (access->ops->unmap && access->notified != round)
-		return access;
+		if (access->ops->unmap && access->notified != round)
+			return access;
 	return NULL;
 }
 

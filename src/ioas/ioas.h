@@ -110,4 +110,10 @@ int ioas_unmap(struct ioas *ioas, uint64_t first, uint64_t last, uint64_t *ret_r
  */
 int ioas_cut_after(struct ioas *ioas, uint64_t iova);
 
+/*
+ * Memory behind page-sets has come or gone (a dma-buf was revoked): when this returns, DMA sees it as it is now. Takes RANK_CONTEXTS
+ * and RANK_CONTEXT.
+ */
+void ioas_memory_changed(struct machine *machine);
+
 #endif

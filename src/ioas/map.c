@@ -34,8 +34,7 @@ static int check_mappable(const struct ioas *ioas, const struct piece *piece, ui
 
 	if (!perm)
 		return -EINVAL;
-	TAILQ_FOREACH(table, &ioas->tables, link)
-	{
+	TAILQ_FOREACH(table, &ioas->tables, link) {
 		uint64_t smallest = table->page_sizes & -table->page_sizes;
 
 		if ((iova | piece->length | page_offset(piece->offset)) & (smallest - 1))

@@ -24,8 +24,7 @@ static void for_each_context(struct machine *machine, void (*visit)(struct ctx *
 	struct ctx *ctx;
 
 	LOCK_SCOPED(&machine->contexts_lock);
-	LIST_FOREACH(ctx, &machine->contexts, link)
-	{
+	LIST_FOREACH(ctx, &machine->contexts, link) {
 		lock_take(&ctx->lock);
 		visit(ctx, arg);
 		lock_release(&ctx->lock);
@@ -46,17 +45,26 @@ static void set_hosts(struct ctx *ctx, bool hide)
 
 		if (object->type != &ioas_type || TAILQ_EMPTY(&ioas->tables))
 			continue;
-		imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry)
-		{
+		imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry) {
 			struct area *area = entry.value;
 			uint64_t len = entry.last - entry.first + 1;
 
-			if (area->pages->kind == PAGES_USER)
-				atomic_store(&area->host,
-					     hide ? NULL
-						  : pages_host(area->pages, area->offset, len));
+			atomic_store(&area->host,
+				     hide ? NULL : pages_host(area->pages, area->offset, len));
 		}
+		imap_touch(&ioas->areas);
 	}
+}
+
+static void refresh_hosts(struct ctx *ctx, void *arg)
+{
+	set_hosts(ctx, false);
+}
+
+void ioas_memory_changed(struct machine *machine)
+{
+	for_each_context(machine, refresh_hosts, NULL);
+	hazard_wait(&machine->hazard, 0, UINT64_MAX);
 }
 
 /* ---- where the pinned pages of a page-set are in this process ---- */

@@ -54,8 +54,7 @@ int page_sets_pinned(struct ctx *ctx, struct page_sets *ret_sets)
 
 		if (object->type != &ioas_type)
 			continue;
-		imap_for_each_in(&((struct ioas *)object)->areas, 0, UINT64_MAX, &entry)
-		{
+		imap_for_each_in(&((struct ioas *)object)->areas, 0, UINT64_MAX, &entry) {
 			int rc = add(&sets, ((struct area *)entry.value)->pages);
 
 			if (rc) {

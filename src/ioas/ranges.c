@@ -55,16 +55,15 @@ int ioas_update_alignment(struct ioas *ioas, uint64_t wanted)
 
 	if (!ioas->huge_pages && wanted < PAGE_SIZE)
 		wanted = PAGE_SIZE;
-	TAILQ_FOREACH(table, &ioas->tables, link)
-	{
+	TAILQ_FOREACH(table, &ioas->tables, link) {
 		uint64_t smallest = table->page_sizes & -table->page_sizes;
 
 		if (smallest > wanted)
 			wanted = smallest;
 	}
 	LIST_FOREACH(access, &ioas->accesses, link)
-	if (access->alignment > wanted)
-		wanted = access->alignment;
+		if (access->alignment > wanted)
+			wanted = access->alignment;
 	if (wanted > ioas->alignment && !all_fit(ioas, wanted))
 		return -EADDRINUSE;
 	ioas->alignment = wanted;

@@ -21,8 +21,8 @@ static long all_coherent(const struct ioas *ioas)
 	if (!ioas)
 		return -ENODEV;
 	TAILQ_FOREACH(table, &ioas->tables, link)
-	if (!table->coherent)
-		return 0;
+		if (!table->coherent)
+			return 0;
 	return 1;
 }
 
@@ -65,7 +65,7 @@ static uint64_t page_sizes(const struct ioas *ioas)
 	uint64_t sizes = UINT64_MAX;
 
 	TAILQ_FOREACH(table, &ioas->tables, link)
-	sizes &= table->page_sizes;
+		sizes &= table->page_sizes;
 	if (sizes & (PAGE_SIZE - 1))
 		sizes = (sizes & ~(PAGE_SIZE - 1)) | PAGE_SIZE;
 	return sizes;

@@ -124,8 +124,8 @@ static struct backing *find_backing(struct backings *all, const struct stat *st)
 	struct backing *backing;
 
 	LIST_FOREACH(backing, &all->list, link)
-	if (backing->dev == st->st_dev && backing->ino == st->st_ino)
-		return backing;
+		if (backing->dev == st->st_dev && backing->ino == st->st_ino)
+			return backing;
 	return NULL;
 }
 

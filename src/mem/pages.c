@@ -328,8 +328,8 @@ static int copy_user(struct pages *pages, uint64_t va, void *buf, size_t len, bo
 /* One piece that lies in one place. */
 static int copy_piece(struct pages *pages, uint64_t offset, void *buf, size_t len, bool write)
 {
-	char *host = pages->kind == PAGES_USER ? custody_host(pages, offset, len) :
-						 pages_host(pages, offset, len);
+	char *host = pages->kind == PAGES_USER ? custody_host(pages, offset, len)
+					       : pages_host(pages, offset, len);
 
 	if (host)
 		return write ? guard_copy(host, buf, len) : guard_copy(buf, host, len);

@@ -26,8 +26,8 @@ struct vdevice *viommu_find_vdevice(struct viommu *viommu, uint64_t virt_id)
 	struct vdevice *vdevice;
 
 	LIST_FOREACH(vdevice, &viommu->vdevices, link)
-	if (vdevice->virt_id == virt_id)
-		return vdevice;
+		if (vdevice->virt_id == virt_id)
+			return vdevice;
 	return NULL;
 }
 
@@ -36,8 +36,8 @@ struct vdevice *viommu_vdevice_of(struct viommu *viommu, const struct iommu_dev 
 	struct vdevice *vdevice;
 
 	LIST_FOREACH(vdevice, &viommu->vdevices, link)
-	if (vdevice->dev == dev)
-		return vdevice;
+		if (vdevice->dev == dev)
+			return vdevice;
 	return NULL;
 }
 

@@ -60,8 +60,8 @@ static struct veventq *find_queue(struct viommu *viommu, uint32_t type)
 	struct veventq *queue;
 
 	LIST_FOREACH(queue, &viommu->veventqs, link)
-	if (queue->type == type)
-		return queue;
+		if (queue->type == type)
+			return queue;
 	return NULL;
 }
 

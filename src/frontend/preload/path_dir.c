@@ -104,8 +104,8 @@ static const char *own_entry(const struct slot *slot, long index, const struct v
 	if (slot->virtual)
 		index -= 2;
 	LIST_FOREACH(child, &slot->vnode->children, siblings)
-	if (!index--)
-		break;
+		if (!index--)
+			break;
 	*ret_vnode = child;
 	return child ? child->name : NULL;
 }

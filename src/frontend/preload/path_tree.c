@@ -65,8 +65,8 @@ const struct vnode *vnode_child(const struct vnode *dir, const char *name, size_
 	const struct vnode *child;
 
 	LIST_FOREACH(child, &dir->children, siblings)
-	if (!strncmp(child->name, name, length) && !child->name[length])
-		return child;
+		if (!strncmp(child->name, name, length) && !child->name[length])
+			return child;
 	return NULL;
 }
 

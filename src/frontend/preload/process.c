@@ -177,8 +177,7 @@ bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked
 	if (!process)
 		return false;
 	account_add(service_account(process->service, pid, &part[0], &part[1]), part, total, &any);
-	SLIST_FOREACH(host, &process->remotes.hosts, entry)
-	{
+	SLIST_FOREACH(host, &process->remotes.hosts, entry) {
 		struct wire_msg msg = {.op = WIRE_ACCOUNT, .arg = {(uint64_t)pid}};
 		bool known = !remote_call(&process->remotes, host, -1, &msg, NULL);
 

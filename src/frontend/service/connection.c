@@ -222,7 +222,7 @@ bool service_account(struct service *service, pid_t pid, uint64_t *ret_pinned, u
 	LOCK_SCOPED(&service->lock);
 	account_add(service->mm, pid, &pinned, &locked, &known);
 	LIST_FOREACH(peer, &service->peers, entry)
-	account_add(peer->mm, pid, &pinned, &locked, &known);
+		account_add(peer->mm, pid, &pinned, &locked, &known);
 	if (!known)
 		return false;
 	*ret_pinned = pinned;
@@ -267,8 +267,7 @@ static struct peer *peer_find(struct service *service, pid_t pid, uint64_t cooki
 {
 	struct peer *peer;
 
-	LIST_FOREACH(peer, &service->peers, entry)
-	{
+	LIST_FOREACH(peer, &service->peers, entry) {
 		if (peer->pid == pid && peer->cookie == cookie)
 			return peer;
 	}

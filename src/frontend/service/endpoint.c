@@ -79,8 +79,7 @@ static struct endpoint *find_locked(struct service *service, const uint64_t id[2
 {
 	struct endpoint *endpoint;
 
-	LIST_FOREACH(endpoint, bucket(service, id), entry)
-	{
+	LIST_FOREACH(endpoint, bucket(service, id), entry) {
 		if (endpoint->id[0] == id[0] && endpoint->id[1] == id[1])
 			return endpoint;
 	}
@@ -309,8 +308,7 @@ static bool in_flight(struct service *service)
 
 	LOCK_SCOPED(&service->lock);
 	for (int i = 0; i < SERVICE_BUCKETS; i++) {
-		LIST_FOREACH(endpoint, &service->endpoints[i], entry)
-		{
+		LIST_FOREACH(endpoint, &service->endpoints[i], entry) {
 			if (atomic_load(&endpoint->users) > 1)
 				return true;
 		}

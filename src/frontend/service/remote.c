@@ -42,8 +42,7 @@ static struct remote_host *host_find(struct remotes *remotes, const uint64_t id[
 {
 	struct remote_host *host;
 
-	SLIST_FOREACH(host, &remotes->hosts, entry)
-	{
+	SLIST_FOREACH(host, &remotes->hosts, entry) {
 		if (host->id[0] == id[0] && host->id[1] == id[1])
 			return host;
 	}
@@ -220,8 +219,7 @@ void remotes_tell(struct remotes *remotes, enum wire_op op)
 {
 	struct remote_host *host;
 
-	SLIST_FOREACH(host, &remotes->hosts, entry)
-	{
+	SLIST_FOREACH(host, &remotes->hosts, entry) {
 		struct wire_msg msg = {.op = op};
 
 		remote_call(remotes, host, -1, &msg, NULL);
@@ -233,8 +231,7 @@ void remotes_moved(struct remotes *remotes, int from, int to)
 	struct remote_host *host;
 
 	LOCK_SCOPED(&remotes->lock);
-	SLIST_FOREACH(host, &remotes->hosts, entry)
-	{
+	SLIST_FOREACH(host, &remotes->hosts, entry) {
 		for (int i = 0; i < host->n_idle; i++) {
 			if (host->idle[i] == from)
 				host->idle[i] = to;

@@ -171,8 +171,7 @@ static int unpin(struct mock_access *mock, struct ucmd *ucmd, struct iommu_test_
 {
 	struct item *item;
 
-	LIST_FOREACH(item, &mock->items, link)
-	{
+	LIST_FOREACH(item, &mock->items, link) {
 		if (item->id != cmd->destroy_access_pages.access_pages_id)
 			continue;
 		free_item(mock, item);

@@ -128,8 +128,7 @@ static int count_machine(struct refs *refs, struct machine *machine)
 	int rc = 0;
 
 	LOCK_SCOPED(&machine->contexts_lock);
-	LIST_FOREACH(ctx, &machine->contexts, link)
-	{
+	LIST_FOREACH(ctx, &machine->contexts, link) {
 		lock_take(&ctx->lock);
 		rc = count_context(refs, ctx);
 		lock_release(&ctx->lock);
@@ -218,7 +217,7 @@ int mock_op_dmabuf_revoke(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		dmabuf = dmabuf_of_file(file);
 		if (dmabuf) {
 			dmabuf_revoke(dmabuf, cmd->dmabuf_revoke.revoked);
-			hazard_wait(&ucmd->ctx->machine->hazard, 0, UINT64_MAX);
+			ioas_memory_changed(ucmd->ctx->machine);
 		}
 		file_put(file);
 		rc = dmabuf ? 0 : -EINVAL;

@@ -14,8 +14,9 @@ uint64_t mock_iova_of_area(const struct ioas *ioas, uint64_t iova)
 
 	if (!ioas)
 		return 0;
-	imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry) if (!nth--) return entry.first +
-		offset;
+	imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry)
+		if (!nth--)
+			return entry.first + offset;
 	return 0;
 }
 

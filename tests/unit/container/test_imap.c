@@ -99,8 +99,7 @@ static void check_range(const struct imap *map, const struct model *model, unsig
 {
 	struct imap_entry entry;
 
-	imap_for_each_in(map, address(model, i), address(model, end) - 1, &entry)
-	{
+	imap_for_each_in(map, address(model, i), address(model, end) - 1, &entry) {
 		while (i < end && !model->owner[i])
 			i++;
 		assert_in_range(i, 0, end - 1);

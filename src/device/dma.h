@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DMA: what a device model's threads do with IOVAs.
+ *
+ * A port is one thread's way to do DMA for one device. It takes no lock and never waits for an ioctl: it announces the range that it is
+ * about to touch (container/hazard.h), finds the page table that the RID or PASID is attached to, looks the IOVA up in its IOAS, and
+ * copies. When UNMAP, a detach or a replace returns, no DMA through the old translation is running and none can start. Memory that is not
+ * in this process, or not where it was mapped, is reached under the context's lock instead.
+ *
+ * A port must not be used by two threads at once, nor from a thread that holds the context's lock.
+ */
+#ifndef UIOMMUFD_DEVICE_DMA_H
+#define UIOMMUFD_DEVICE_DMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "container/hazard.h"
+#include "device/device.h"
+
+/* The translation that a port used last, and what must still be so for it to be good. */
+struct dma_hit {
+	uint64_t first, last; /* IOVAs; first > last: none */
+	char *host;	      /* of `first` */
+	const struct imap *map;
+	struct hwpt_paging *paging;
+	uint64_t generation; /* of the map */
+	uint64_t changes;    /* of the device's attachments */
+	uint32_t pasid;
+	uint32_t perm;
+};
+
+struct dma_port {
+	struct device *device;
+	struct hazard_slot *slot;
+	struct dma_hit hit;
+};
+
+/* -ENOMEM. The device outlives its ports. */
+int dma_port_init(struct dma_port *port, struct device *device);
+void dma_port_done(struct dma_port *port);
+
+/*
+ * Copies `len` bytes from or to IOVAs of the RID (pasid 0) or a PASID. 0; -EFAULT: nothing is attached, mapped or permitted there, or the
+ * memory has gone; part may have been copied then, and *ret_fault (which may be NULL) is the first IOVA that was not.
+ */
+int dma_read(struct dma_port *port, uint32_t pasid, uint64_t iova, void *buf, size_t len,
+	     uint64_t *ret_fault);
+int dma_write(struct dma_port *port, uint32_t pasid, uint64_t iova, const void *buf, size_t len,
+	      uint64_t *ret_fault);
+
+/*
+ * For models that work on memory in place: between dma_enter() and dma_leave(), dma_translate() gives the address behind an IOVA of the
+ * range that was entered, good until dma_leave(). *len (in: what is wanted, at least 1) becomes what follows in one piece. NULL: as -EFAULT above, or
+ * memory that can only be copied. In between no ioctl may be waited for. Accesses go through guard_copy(): the program can take the
+ * memory's permissions away.
+ */
+static inline void dma_enter(struct dma_port *port, uint64_t first, uint64_t last)
+{
+	hazard_enter(port->slot, first, last);
+}
+
+char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write);
+
+static inline void dma_leave(struct dma_port *port)
+{
+	hazard_leave(port->slot);
+}
+
+#endif
