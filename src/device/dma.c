@@ -101,70 +101,76 @@ char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t
 	return hit->host + (iova - hit->first);
 }
 
-/* ---- the slow way, under the lock ---- */
+/* ---- copies ---- */
 
-static int copy_area(struct device *device, uint32_t pasid, uint64_t iova, char *buf, size_t *len,
-		     bool write)
+/* What is still to be copied. */
+struct copy {
+	uint32_t pasid;
+	bool write;
+	uint64_t iova;
+	char *buf;
+	size_t len;
+};
+
+/* The slow way: as much as lies in one area, under the lock. */
+static int copy_area(struct device *device, const struct copy *copy, size_t *len)
 {
-	struct hwpt_paging *paging = find_paging(device, pasid);
+	struct hwpt_paging *paging = find_paging(device, copy->pasid);
 	struct imap_entry entry;
 	struct area *area;
 	uint64_t offset;
 
-	if (!paging || !imap_first_in(&paging->ioas->areas, iova, iova, &entry))
+	if (!paging || !imap_first_in(&paging->ioas->areas, copy->iova, copy->iova, &entry))
 		return -EFAULT;
 	area = entry.value;
-	if (!(area->perm & perm_for(write)))
+	if (!(area->perm & perm_for(copy->write)))
 		return -EFAULT;
-	if (entry.last - iova < *len - 1)
-		*len = entry.last - iova + 1;
-	offset = area->offset + (iova - entry.first);
-	if (write && atomic_load_explicit(&paging->tracking, memory_order_relaxed))
-		dirty_mark_pages(paging, iova, iova + *len - 1);
-	return write ? pages_write(area->pages, offset, buf, *len)
-		     : pages_read(area->pages, offset, buf, *len);
+	if (entry.last - copy->iova < *len - 1)
+		*len = entry.last - copy->iova + 1;
+	offset = area->offset + (copy->iova - entry.first);
+	if (copy->write && atomic_load_explicit(&paging->tracking, memory_order_relaxed))
+		dirty_mark_pages(paging, copy->iova, copy->iova + *len - 1);
+	return copy->write ? pages_write(area->pages, offset, copy->buf, *len)
+			   : pages_read(area->pages, offset, copy->buf, *len);
 }
 
-static int copy_slowly(struct dma_port *port, uint32_t pasid, uint64_t iova, char *buf, size_t *len,
-		       bool write)
+static int copy_locked(struct dma_port *port, const struct copy *copy, size_t *len)
 {
 	LOCK_SCOPED(&port->device->object.ctx->lock);
-	return copy_area(port->device, pasid, iova, buf, len, write);
+	return copy_area(port->device, copy, len);
 }
 
-/* ---- copies ---- */
-
 /* As much as lies in one piece; *len says how much that was. */
-static int copy_piece(struct dma_port *port, uint32_t pasid, uint64_t iova, char *buf, size_t *len,
-		      bool write)
+static int copy_piece(struct dma_port *port, const struct copy *copy, size_t *len)
 {
-	uint64_t last = iova + (*len - 1);
+	uint64_t last = copy->iova + (copy->len - 1);
 	char *host;
 	int rc = -EFAULT;
 
-	dma_enter(port, iova, last < iova ? UINT64_MAX : last);
-	host = dma_translate(port, pasid, iova, len, write);
+	*len = copy->len;
+	dma_enter(port, copy->iova, last < copy->iova ? UINT64_MAX : last);
+	host = dma_translate(port, copy->pasid, copy->iova, len, copy->write);
 	if (host)
-		rc = write ? guard_copy(host, buf, *len) : guard_copy(buf, host, *len);
+		rc = copy->write ? guard_copy(host, copy->buf, *len)
+				 : guard_copy(copy->buf, host, *len);
 	dma_leave(port);
-	return rc ? copy_slowly(port, pasid, iova, buf, len, write) : 0;
+	return rc ? copy_locked(port, copy, len) : 0;
 }
 
-static int copy(struct dma_port *port, uint32_t pasid, uint64_t iova, char *buf, size_t len,
-		bool write, uint64_t *ret_fault)
+static int copy_all(struct dma_port *port, struct copy *copy, uint64_t *ret_fault)
 {
-	while (len) {
-		size_t n = len;
-		int rc = copy_piece(port, pasid, iova, buf, &n, write);
+	while (copy->len) {
+		size_t n;
+		int rc = copy_piece(port, copy, &n);
 
 		if (rc) {
 			if (ret_fault)
-				*ret_fault = iova;
+				*ret_fault = copy->iova;
 			return rc;
 		}
-		iova += n;
-		buf += n;
-		len -= n;
+		copy->iova += n;
+		copy->buf += n;
+		copy->len -= n;
 	}
 	return 0;
 }
@@ -172,11 +178,15 @@ static int copy(struct dma_port *port, uint32_t pasid, uint64_t iova, char *buf,
 int dma_read(struct dma_port *port, uint32_t pasid, uint64_t iova, void *buf, size_t len,
 	     uint64_t *ret_fault)
 {
-	return copy(port, pasid, iova, buf, len, false, ret_fault);
+	struct copy copy = {pasid, false, iova, buf, len};
+
+	return copy_all(port, &copy, ret_fault);
 }
 
 int dma_write(struct dma_port *port, uint32_t pasid, uint64_t iova, const void *buf, size_t len,
 	      uint64_t *ret_fault)
 {
-	return copy(port, pasid, iova, (char *)buf, len, true, ret_fault);
+	struct copy copy = {pasid, true, iova, (char *)buf, len};
+
+	return copy_all(port, &copy, ret_fault);
 }
