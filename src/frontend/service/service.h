@@ -42,6 +42,7 @@ struct endpoint {
 	int b; /* lock of the service: server end, a number in the service's table; -1: none */
 	atomic_bool readable;	    /* as the program's side saw it last */
 	LIST_ENTRY(endpoint) entry; /* in one of the service's lists */
+	atomic_int hint;	    /* the owner's: a number that the program may know it by */
 	bool handed;
 	struct endpoint *next; /* of those that endpoint_retire_all() took out */
 };

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Open nodes. They have no descriptor: the program names them by pointer, and calls go straight to the core. */
+#include "frontend/library/library.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/alloc.h"
+
+int uiommufd_open(struct uiommufd_machine *machine, const char *node, unsigned int flags,
+		  struct uiommufd_file **ret_file)
+{
+	struct uiommufd_file *file;
+	int rc = library_check(machine->generation);
+
+	if (rc)
+		return rc;
+	if (flags)
+		return -EINVAL;
+	file = mem_zalloc(sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	file->generation = machine->generation;
+	rc = machine_open(machine->machine, &library_get()->client, node, &file->file);
+	if (rc) {
+		free(file);
+		return rc;
+	}
+	*ret_file = file;
+	return 0;
+}
+
+long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, void *arg)
+{
+	struct library *library = library_get();
+	long rc = library_check(file->generation);
+
+	if (rc)
+		return rc;
+	rc = file_ioctl(file->file, &library->client, (unsigned int)cmd, (uintptr_t)arg);
+	if (rc < 0)
+		library_settle_withdrawn(library);
+	return rc;
+}
+
+int uiommufd_mmap(struct uiommufd_file *file, size_t length, int prot, int flags, off_t offset,
+		  void **ret_address)
+{
+	struct file_mapping mapping = {
+		.offset = (uint64_t)offset,
+		.length = length,
+		.prot = prot,
+		.flags = flags,
+		.fd = -1,
+	};
+	int rc = library_check(file->generation);
+	void *address;
+
+	if (!rc)
+		rc = file_mmap(file->file, &library_get()->client, &mapping);
+	if (rc)
+		return rc;
+	address = mmap(NULL, mapping.length, prot, flags, mapping.fd, (off_t)mapping.fd_offset);
+	if (address == MAP_FAILED)
+		return -errno;
+	*ret_address = address;
+	return 0;
+}
+
+void uiommufd_close(struct uiommufd_file *file)
+{
+	if (!file || library_check(file->generation))
+		return;
+	file_put(file->file);
+	free(file);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Machines, and what is told of the process that they are in. */
+#include "frontend/library/library.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/guard.h"
+
+/* What the first version of the struct had. */
+#define MACHINE_OPTIONS_FIRST (offsetof(struct uiommufd_machine_options, flags) + sizeof(uint64_t))
+
+static int machine_make(struct library *library, struct uiommufd_machine **ret_machine)
+{
+	struct uiommufd_machine *machine = mem_zalloc(sizeof(*machine));
+	int rc;
+
+	if (!machine)
+		return -ENOMEM;
+	rc = machine_new(&machine->machine);
+	if (rc) {
+		free(machine);
+		return rc;
+	}
+	machine->generation = library_generation();
+	lock_take(&library->lock);
+	LIST_INSERT_HEAD(&library->machines, machine, link);
+	lock_release(&library->lock);
+	*ret_machine = machine;
+	return 0;
+}
+
+int uiommufd_machine_new(const struct uiommufd_machine_options *given,
+			 struct uiommufd_machine **ret_machine)
+{
+	struct uiommufd_machine_options options = {};
+	struct library *library;
+	int rc = library_options(&options, sizeof(options), MACHINE_OPTIONS_FIRST, given);
+
+	if (rc)
+		return rc;
+	if (options.flags)
+		return -EINVAL;
+	rc = library_init(&library);
+	return rc ? rc : machine_make(library, ret_machine);
+}
+
+void uiommufd_machine_unref(struct uiommufd_machine *machine)
+{
+	struct library *library = library_get();
+
+	/* A parent's is the parent's to end: the child has a copy of its memory, and no more. */
+	if (!machine || library_check(machine->generation))
+		return;
+	lock_take(&library->lock);
+	LIST_REMOVE(machine, link);
+	lock_release(&library->lock);
+	machine_put(machine->machine);
+	free(machine);
+}
+
+int uiommufd_memory_going(struct uiommufd_machine *machine, const void *va, size_t length)
+{
+	int rc = library_check(machine->generation);
+
+	if (!rc)
+		machine_memory_going(machine->machine, (uintptr_t)va, length);
+	return rc;
+}
+
+int uiommufd_memory_moved(struct uiommufd_machine *machine, const void *from, const void *to,
+			  size_t length)
+{
+	int rc = library_check(machine->generation);
+
+	if (!rc)
+		machine_memory_moved(machine->machine, (uintptr_t)from, (uintptr_t)to, length);
+	return rc;
+}
+
+int uiommufd_creds_changed(void)
+{
+	struct library *library = library_get();
+
+	if (!library)
+		return -ESRCH;
+	mm_refresh_creds(library->client.mm);
+	return 0;
+}
+
+bool uiommufd_handle_fault(int sig, siginfo_t *info, void *ucontext)
+{
+	return guard_handle(sig, info, ucontext);
+}
+
+void uiommufd_blocks_faults(bool blocks)
+{
+	guard_thread_blocks(blocks);
+}
