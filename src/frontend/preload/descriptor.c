@@ -77,7 +77,7 @@ static int open_newborn(struct process *process, const struct identity *identity
 	if (rc)
 		return rc;
 	service_catch_up(process->service);
-	return machine_open(process->machine, &process->client, identity->node, ret_file);
+	return process_open(process, &process->client, identity->node, identity->accmode, ret_file);
 }
 
 /* Serves the newborn fd here, unless somebody else does by now: 0, and *ret_endpoint may be NULL. */

@@ -7,6 +7,16 @@
 #include <stdarg.h>
 #include <string.h>
 
+static int claim_now(int fd)
+{
+	struct descriptor descriptor;
+	int rc = descriptor_find(fd, &descriptor);
+
+	if (!rc)
+		descriptor_done(&descriptor);
+	return rc;
+}
+
 int preload_open_node(const char *node, int flags)
 {
 	int fd, rc = identity_open(node, flags, &fd);
@@ -14,7 +24,12 @@ int preload_open_node(const char *node, int flags)
 	if (rc)
 		return rc;
 	descriptor_forget(fd);
-	return fd;
+	/* A thread's file belongs to its process, whoever will be the first to use it. */
+	rc = *node == '/' ? claim_now(fd) : 0;
+	if (!rc)
+		return fd;
+	REAL(close)(fd);
+	return rc;
 }
 
 bool preload_is_ours(int fd, struct file **ret_file)

@@ -84,10 +84,8 @@ static void forget(DIR *dir)
 static unsigned char type_of(const struct vnode *vnode)
 {
 	static const unsigned char types[] = {
-		[VNODE_DIR] = DT_DIR,
-		[VNODE_CHAR] = DT_CHR,
-		[VNODE_TEXT] = DT_REG,
-		[VNODE_LINK] = DT_LNK,
+		[VNODE_DIR] = DT_DIR,  [VNODE_CHAR] = DT_CHR, [VNODE_TEXT] = DT_REG,
+		[VNODE_LINK] = DT_LNK, [VNODE_TASK] = DT_REG,
 	};
 
 	return types[vnode->kind];

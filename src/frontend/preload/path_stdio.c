@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "frontend/preload/fail_nth.h"
 #include "frontend/preload/next.h"
 #include "frontend/preload/view.h"
 
@@ -36,6 +37,43 @@ static int flags_of(const char *mode)
 	return flags;
 }
 
+/*
+ * The C library reads and writes inside itself too. That matters for a thread's fail-nth alone: the other files of ours that can be
+ * read or written are not opened by a path.
+ */
+
+static ssize_t cookie_read(void *cookie, char *buf, size_t size)
+{
+	return OWN(read)((int)(intptr_t)cookie, buf, size);
+}
+
+static ssize_t cookie_write(void *cookie, const char *buf, size_t size)
+{
+	ssize_t n = OWN(write)((int)(intptr_t)cookie, buf, size);
+
+	return n < 0 ? 0 : n;
+}
+
+static int cookie_close(void *cookie)
+{
+	return OWN(close)((int)(intptr_t)cookie);
+}
+
+static FILE *open_stream(int fd, const char *mode)
+{
+	static const cookie_io_functions_t functions = {
+		.read = cookie_read,
+		.write = cookie_write,
+		.close = cookie_close,
+	};
+
+	const char *link = preload_fd_link(fd);
+
+	if (!link || !fail_nth_may_be(link))
+		return fdopen(fd, mode);
+	return fopencookie((void *)(intptr_t)fd, mode, functions);
+}
+
 static FILE *stream_of(int fd, const char *mode)
 {
 	FILE *stream;
@@ -45,7 +83,7 @@ static FILE *stream_of(int fd, const char *mode)
 		errno = -fd;
 		return NULL;
 	}
-	stream = fdopen(fd, mode);
+	stream = open_stream(fd, mode);
 	error = errno;
 	if (!stream) {
 		OWN(close)(fd);

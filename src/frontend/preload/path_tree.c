@@ -25,11 +25,12 @@ static size_t next_component(const char **path, const char **ret_name)
 	return length;
 }
 
-static uint64_t name_bit(const char *name, size_t length)
+static unsigned int name_hash(const char *name, size_t length)
 {
-	unsigned int hash = (unsigned char)name[0] + 7 * (unsigned char)name[length - 1];
+	unsigned int first = (unsigned char)name[0], middle = (unsigned char)name[length / 2],
+		     last = (unsigned char)name[length - 1];
 
-	return 1ull << ((hash + 13 * length) & 63);
+	return (first * 31 + middle * 131 + last * 7 + length * 257) % (VTREE_NAME_WORDS * 64);
 }
 
 void vtree_init(struct vtree *tree)
@@ -99,7 +100,7 @@ static int add_child(struct vtree *tree, struct vnode *dir, const char *name, si
 	child->parent = dir;
 	LIST_INIT(&child->children);
 	LIST_INSERT_HEAD(&dir->children, child, siblings);
-	tree->names |= name_bit(name, length);
+	tree->names[name_hash(name, length) / 64] |= 1ull << name_hash(name, length) % 64;
 	*ret_child = child;
 	return 0;
 }
@@ -231,10 +232,14 @@ int vnode_path(const struct vnode *vnode, char *buf, size_t size)
 bool vtree_may_name(const struct vtree *tree, const char *path)
 {
 	const char *end = path + strlen(path), *start;
+	unsigned int hash;
 
 	while (end > path && end[-1] == '/')
 		end--;
 	for (start = end; start > path && start[-1] != '/'; start--)
 		;
-	return start < end && (tree->names & name_bit(start, end - start));
+	if (start == end)
+		return false;
+	hash = name_hash(start, end - start);
+	return tree->names[hash / 64] >> hash % 64 & 1;
 }

@@ -20,6 +20,7 @@ enum vnode_kind {
 	VNODE_CHAR, /* a device node, opened through the core */
 	VNODE_TEXT, /* a file whose text is made when it is opened */
 	VNODE_LINK, /* a symbolic link */
+	VNODE_TASK, /* a thread's fail-nth: in no tree, see fail_nth.h */
 };
 
 struct vnode;
@@ -34,16 +35,21 @@ struct vnode {
 	char *name;		   /* the last component; "" for the root */
 	struct vnode *parent;	   /* NULL for the root */
 	unsigned int major, minor; /* CHAR */
+	pid_t tid;		   /* TASK */
 	vnode_text_fn text;	   /* TEXT */
 	char *target;		   /* LINK */
 	LIST_HEAD(, vnode) children;
 	LIST_ENTRY(vnode) siblings;
 };
 
+/* So many bits that few names of others have the hash of a node's. */
+#define VTREE_NAME_WORDS 32
+
 struct vtree {
 	struct vnode root;
 	uint64_t last_ino;
-	uint64_t names; /* a bit for the hash of each node's name: see vtree_may_name() */
+	uint64_t names
+		[VTREE_NAME_WORDS]; /* a bit for the hash of each node's name: see vtree_may_name() */
 };
 
 void vtree_init(struct vtree *tree);

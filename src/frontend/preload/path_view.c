@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frontend/preload/fail_nth.h"
 #include "frontend/preload/hugepages.h"
 #include "frontend/preload/nodes.h"
 #include "frontend/preload/procfs.h"
@@ -29,6 +30,7 @@ static int build(void)
 
 	for (const struct node *node = nodes; node->path && !r; node++)
 		r = vtree_add_char(&view.tree, node->path, node->mode, node->major, node->minor);
+	r = r ? r : fail_nth_add_nodes(&view.tree);
 	return r ? r : hugepages_add_nodes(&view.tree);
 }
 
@@ -56,17 +58,33 @@ static bool is_text(const char *path)
 	return (uintptr_t)path >= 4096 && (intptr_t)path > 0;
 }
 
-/* The walk in full, keeping errno. */
-static const struct vnode *walk(int dirfd, const char *path, bool follow)
+/* The walk in full, to a node of the tree or of a thread: 0 or as path_walk(). Changes errno. */
+static int walk_to(int dirfd, const char *path, bool follow, const struct vnode **ret_vnode)
 {
 	char found[PATH_MAX];
+	int r = path_walk(&env, dirfd, path, follow, found, ret_vnode);
+
+	if (!r && !*ret_vnode && fail_nth_may_be(found))
+		*ret_vnode = fail_nth_node(found);
+	return r;
+}
+
+/* The same, keeping errno. */
+static const struct vnode *walk(int dirfd, const char *path, bool follow)
+{
 	const struct vnode *vnode = NULL;
 	int saved = errno;
 
-	if (path_walk(&env, dirfd, path, follow, found, &vnode))
+	if (walk_to(dirfd, path, follow, &vnode))
 		vnode = NULL;
 	errno = saved;
 	return vnode;
+}
+
+/* Is the last component worth a walk? */
+static bool may_name(const char *path)
+{
+	return vtree_may_name(&view.tree, path) || fail_nth_may_be(path);
 }
 
 static bool has_dot_dot(const char *path)
@@ -93,6 +111,8 @@ static const struct vnode *find_absolute(const char *path, bool follow)
 	fd = follow ? path_fd_number(path) : -1;
 	if (fd >= 0)
 		return view_of_fd(fd);
+	if (path[1] == 'p' && fail_nth_may_be(path))
+		return fail_nth_node(path);
 	return has_dot_dot(path) ? walk(AT_FDCWD, path, follow) : NULL;
 }
 
@@ -105,7 +125,7 @@ const struct vnode *view_find(int dirfd, const char *path, bool follow)
 	if (*path == '/')
 		vnode = find_absolute(path, follow);
 	else
-		vnode = vtree_may_name(&view.tree, path) ? walk(dirfd, path, follow) : NULL;
+		vnode = may_name(path) ? walk(dirfd, path, follow) : NULL;
 	return vnode && vnode->kind != VNODE_DIR ? vnode : NULL;
 }
 
@@ -120,12 +140,11 @@ const struct vnode *view_find_late(int dirfd, const char *path, bool follow, int
 {
 	const struct vnode *vnode = NULL;
 	int saved = errno, r = 0;
-	char found[PATH_MAX];
 
 	if (error != ENOENT && error != ENOTDIR && error != ENXIO && error != ENODEV)
 		return NULL;
-	if (vtree_may_name(&view.tree, path) || (follow && is_link(dirfd, path)))
-		r = path_walk(&env, dirfd, path, follow, found, &vnode);
+	if (may_name(path) || (follow && is_link(dirfd, path)))
+		r = walk_to(dirfd, path, follow, &vnode);
 	errno = r == -ENOTDIR ? ENOTDIR : saved;
 	return r ? NULL : vnode;
 }
@@ -145,7 +164,9 @@ const struct vnode *view_of_fd(int fd)
 {
 	const char *link = preload_fd_link(fd);
 
-	return link && *link == '/' ? vtree_find(&view.tree, link) : NULL;
+	if (!link || *link != '/')
+		return NULL;
+	return fail_nth_may_be(link) ? fail_nth_node(link) : vtree_find(&view.tree, link);
 }
 
 bool view_real_path(const char *path, int error, char ret_path[static PATH_MAX])
@@ -171,10 +192,10 @@ static int open_text(const struct vnode *vnode, int flags)
 {
 	long fd;
 
-	if ((flags & O_ACCMODE) == O_RDONLY)
-		return procfs_open_text(vnode, flags);
-	if (!(vnode->mode & 0222))
+	if ((flags & O_ACCMODE) != O_RDONLY && !(vnode->mode & 0222))
 		return -EACCES;
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		return procfs_open_text(vnode, flags);
 	fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", flags & ~(O_CREAT | O_TRUNC), 0);
 	return fd < 0 ? -errno : (int)fd;
 }
@@ -199,6 +220,8 @@ int view_open_node(const struct vnode *vnode, int flags)
 		return open_char(vnode, flags);
 	case VNODE_TEXT:
 		return open_text(vnode, flags);
+	case VNODE_TASK:
+		return fail_nth_open(vnode, flags);
 	default:
 		return -ELOOP; /* O_NOFOLLOW */
 	}

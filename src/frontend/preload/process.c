@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/guard.h"
+#include "base/inject.h"
+#include "frontend/preload/fail_nth.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/view.h"
 
@@ -34,12 +36,18 @@ static void drain(struct service *service, struct endpoint *endpoint)
 		identity_unmark(fd);
 }
 
+int process_open(struct process *process, struct client *client, const char *node, int accmode,
+		 struct file **ret_file)
+{
+	if (*node == '/')
+		return fail_nth_file(node, accmode, ret_file);
+	return machine_open(process->machine, client, node, ret_file);
+}
+
 static int open_node(struct service *service, struct client *client, const char *node,
 		     struct file **ret_file)
 {
-	struct process *process = service->owner;
-
-	return machine_open(process->machine, client, node, ret_file);
+	return process_open(service->owner, client, node, O_RDWR, ret_file);
 }
 
 /* The memory is where it was; what looks it up by the process's number has to look at the service. */
@@ -135,6 +143,7 @@ void process_moved_descriptor(int from, int to)
 static void after_fork_in_child(void)
 {
 	descriptor_reserved_drop();
+	inject_disarm_all();
 }
 
 static void map_descriptors(void)

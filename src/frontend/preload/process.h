@@ -22,6 +22,10 @@ extern const struct client_ops process_client_ops;
 /* ... and for the services of others. */
 extern const struct remote_ops process_remote_ops;
 
+/* A file of this process's machine, or a thread's. As machine_open(), or fail_nth_file(). */
+int process_open(struct process *process, struct client *client, const char *node, int accmode,
+		 struct file **ret_file);
+
 /* After a call of the core: descriptors that it took back see their last close now. */
 void process_settle_withdrawn(struct process *process);
 

@@ -62,16 +62,16 @@ static int text_file(const char *name)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* A descriptor as the program asked for it, read-only, of a finished memory file. Takes over `fd`.
- */
+/* A descriptor as the program asked for it of a finished memory file, which is its alone. Takes over
+ * `fd`. */
 static int hand_out(int fd, int flags)
 {
 	char link[32];
 	int r;
 
-	fchmod(fd, 0444);
+	fchmod(fd, flags & O_ACCMODE ? 0600 : 0444);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	r = real_open(link, flags & (O_CLOEXEC | O_NONBLOCK));
+	r = real_open(link, flags & (O_ACCMODE | O_CLOEXEC | O_NONBLOCK));
 	real_close(fd);
 	return r;
 }

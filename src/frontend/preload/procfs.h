@@ -13,7 +13,7 @@
  */
 bool procfs_open_status(const struct path_env *env, int dirfd, const char *path, int flags,
 			int *ret_fd);
-/* open() of a VNODE_TEXT: a read-only descriptor or -errno. Changes errno. */
+/* open() of a VNODE_TEXT to read it: a descriptor or -errno. What is written to it goes nowhere. Changes errno. */
 int procfs_open_text(const struct vnode *vnode, int flags);
 
 /*

@@ -48,10 +48,8 @@ static gid_t owner_group(const struct vnode *vnode)
 static mode_t type_of(const struct vnode *vnode)
 {
 	static const mode_t types[] = {
-		[VNODE_DIR] = S_IFDIR,
-		[VNODE_CHAR] = S_IFCHR,
-		[VNODE_TEXT] = S_IFREG,
-		[VNODE_LINK] = S_IFLNK,
+		[VNODE_DIR] = S_IFDIR,	[VNODE_CHAR] = S_IFCHR, [VNODE_TEXT] = S_IFREG,
+		[VNODE_LINK] = S_IFLNK, [VNODE_TASK] = S_IFREG,
 	};
 
 	return types[vnode->kind];

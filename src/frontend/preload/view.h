@@ -51,8 +51,8 @@ bool hugepages_mmap(const struct mmap_call *call, void **ret_addr);
  * What the path calls ask; the descriptor calls' side provides it.
  */
 
-/* Opens a node by its path below /dev ("iommu", "vfio/vfio") as open() would: the descriptor, or
- * -errno. */
+/* Opens a node by its path below /dev ("iommu", "vfio/vfio"), or a thread's fail-nth by its whole path, as open() would: the
+ * descriptor, or -errno. */
 int preload_open_node(const char *node, int flags);
 /* Is this descriptor one of ours? Then *ret_file, if ret_file is not NULL, is the file without a
  * reference, or NULL when it is hosted elsewhere. */

@@ -7,6 +7,7 @@
 #include "frontend/service/internal.h"
 
 #include "base/alloc.h"
+#include "base/inject.h"
 #include "core/client.h"
 
 #include <errno.h>
@@ -236,6 +237,7 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 	int fd = -1;
 
 	service_check_orphaned(service);
+	inject_arm(msg->inject);
 	switch (msg->op) {
 	case WIRE_CLOSED:
 		msg->result = serve_closed(connection, msg);
@@ -258,6 +260,8 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 		msg->result = serve_endpoint(connection, msg, &fd);
 	}
 	msg->op = WIRE_REPLY;
+	msg->inject = inject_left();
+	inject_arm(0);
 	wire_send(connection->sock, msg, fd);
 }
 

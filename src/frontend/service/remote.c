@@ -171,17 +171,22 @@ static int answer(struct remotes *remotes, struct wire_msg *msg, int rc, int fd)
 
 static int64_t exchange(struct remotes *remotes, int sock, struct wire_msg *msg, int *ret_fd)
 {
-	int rc = wire_send(sock, msg, -1), fd, with;
+	int rc, fd, with;
 
+	msg->inject = inject_left();
+	rc = wire_send(sock, msg, -1);
 	if (rc)
 		return rc;
+	inject_arm(0);
 	for (;;) {
 		fd = -1;
 		rc = wire_recv(sock, msg, &fd);
 		if (rc && rc != -EMFILE)
 			return -EPIPE;
-		if (msg->op == WIRE_REPLY)
+		if (msg->op == WIRE_REPLY) {
+			inject_arm(msg->inject);
 			break;
+		}
 		with = answer(remotes, msg, rc, fd);
 		msg->op = WIRE_REPLY;
 		rc = wire_send(sock, msg, with);

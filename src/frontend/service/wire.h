@@ -40,6 +40,11 @@ enum wire_op {
 struct wire_msg {
 	uint32_t op;
 	uint32_t flags;
+	/*
+	 * The injection counter (base/inject.h) of the thread that calls: it goes to the service with the request and comes
+	 * back with the reply, so that the points that the call passes there count.
+	 */
+	uint32_t inject, unused;
 	int64_t result;
 	uint64_t id[2];
 	uint64_t arg[4];
