@@ -68,6 +68,17 @@ int ucmd_respond(struct ucmd *ucmd, size_t size)
 			    size < ucmd->user_size ? size : ucmd->user_size);
 }
 
+int ucmd_respond_new(struct ucmd *ucmd, size_t size, struct object *object, int rc)
+{
+	if (!rc)
+		rc = ucmd_respond(ucmd, size);
+	if (rc)
+		object_abandon(object);
+	else
+		object_publish(object);
+	return rc;
+}
+
 /* A tail that we don't know must be zero. Looked at in pieces that end with a page: the first offence counts. */
 static int check_zero_tail(struct client *client, uint64_t src, uint64_t len)
 {

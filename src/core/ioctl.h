@@ -24,6 +24,12 @@ struct ucmd {
 int ucmd_respond(struct ucmd *ucmd, size_t size);
 
 /*
+ * Answers with what names a new object, and publishes it; if the answer can't be written the object is abandoned. `rc` is what making it
+ * the rest of the way has given: if that has failed, it is abandoned without an answer. Returns the first error.
+ */
+int ucmd_respond_new(struct ucmd *ucmd, size_t size, struct object *object, int rc);
+
+/*
  * Copies a user array element or data struct whose length the user gave: longer than ours needs a zero tail (-E2BIG),
  * shorter is zero-filled. -EFAULT.
  */

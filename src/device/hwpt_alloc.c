@@ -84,13 +84,6 @@ int hwpt_alloc_ioctl(struct ucmd *ucmd)
 	if (rc)
 		return rc;
 	rc = set_fault_queue(ucmd->ctx, hwpt, cmd->flags, cmd->fault_id);
-	if (!rc) {
-		cmd->out_hwpt_id = hwpt->object.id;
-		rc = ucmd_respond(ucmd, sizeof(*cmd));
-	}
-	if (rc)
-		object_abandon(&hwpt->object);
-	else
-		object_publish(&hwpt->object);
-	return rc;
+	cmd->out_hwpt_id = hwpt->object.id;
+	return ucmd_respond_new(ucmd, sizeof(*cmd), &hwpt->object, rc);
 }

@@ -34,12 +34,7 @@ int viommu_alloc_ioctl(struct ucmd *ucmd)
 	if (rc)
 		return rc;
 	cmd->out_viommu_id = viommu->object.id;
-	rc = ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		object_abandon(&viommu->object);
-	else
-		object_publish(&viommu->object);
-	return rc;
+	return ucmd_respond_new(ucmd, sizeof(*cmd), &viommu->object, 0);
 }
 
 int vdevice_alloc_ioctl(struct ucmd *ucmd)
@@ -59,10 +54,5 @@ int vdevice_alloc_ioctl(struct ucmd *ucmd)
 	if (rc)
 		return rc;
 	cmd->out_vdevice_id = vdevice->object.id;
-	rc = ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		object_abandon(&vdevice->object);
-	else
-		object_publish(&vdevice->object);
-	return rc;
+	return ucmd_respond_new(ucmd, sizeof(*cmd), &vdevice->object, 0);
 }

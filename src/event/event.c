@@ -114,7 +114,7 @@ int event_open(struct event *event, struct client *client)
 	return fd;
 }
 
-void event_close(struct event *event, struct client *client, int fd)
+static void take_back(struct event *event, struct client *client, int fd)
 {
 	struct ctx *ctx = event->object.ctx;
 
@@ -122,6 +122,20 @@ void event_close(struct event *event, struct client *client, int fd)
 	lock_release(&ctx->lock);
 	client->ops->fd_close(client, fd);
 	lock_take(&ctx->lock);
+}
+
+int event_respond_new(struct ucmd *ucmd, size_t size, struct event *event, int fd)
+{
+	int rc = fd < 0 ? fd : ucmd_respond(ucmd, size);
+
+	if (!rc) {
+		object_publish(&event->object);
+		return 0;
+	}
+	if (fd >= 0)
+		take_back(event, ucmd->client, fd);
+	object_abandon(&event->object);
+	return rc;
 }
 
 void event_changed(struct event *event)

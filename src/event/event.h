@@ -8,6 +8,7 @@
 
 #include "core/client.h"
 #include "core/ctx.h"
+#include "core/ioctl.h"
 
 struct event;
 
@@ -32,8 +33,11 @@ struct event {
  * -EMFILE, -ENFILE.
  */
 int event_open(struct event *event, struct client *client);
-/* Takes it back: the object is about to be abandoned. */
-void event_close(struct event *event, struct client *client, int fd);
+/*
+ * Answers and publishes, as ucmd_respond_new(); `fd` is what event_open() has given. What fails takes the descriptor back and abandons the
+ * object.
+ */
+int event_respond_new(struct ucmd *ucmd, size_t size, struct event *event, int fd);
 /* Answers of poll may have changed. */
 void event_changed(struct event *event);
 

@@ -253,18 +253,7 @@ int fault_queue_alloc_ioctl(struct ucmd *ucmd)
 	if (rc)
 		return rc;
 	fd = event_open(&faults->event, ucmd->client);
-	if (fd < 0) {
-		object_abandon(&faults->event.object);
-		return fd;
-	}
 	cmd->out_fault_id = faults->event.object.id;
 	cmd->out_fault_fd = fd;
-	rc = ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc) {
-		event_close(&faults->event, ucmd->client, fd);
-		object_abandon(&faults->event.object);
-		return rc;
-	}
-	object_publish(&faults->event.object);
-	return 0;
+	return event_respond_new(ucmd, sizeof(*cmd), &faults->event, fd);
 }

@@ -70,12 +70,7 @@ int ioas_alloc_ioctl(struct ucmd *ucmd)
 	if (rc)
 		return rc;
 	cmd->out_ioas_id = ioas->object.id;
-	rc = ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		object_abandon(&ioas->object);
-	else
-		object_publish(&ioas->object);
-	return rc;
+	return ucmd_respond_new(ucmd, sizeof(*cmd), &ioas->object, 0);
 }
 
 /* ---- options ---- */

@@ -45,8 +45,8 @@ int account_charge(struct machine *machine, struct mm *mm, enum account_mode mod
 	return 0;
 }
 
-void account_recharge(struct machine *machine, struct mm *mm, enum account_mode mode,
-		      uint64_t npages)
+static void add(struct machine *machine, struct mm *mm, enum account_mode mode,
+		unsigned long npages)
 {
 	atomic_ulong *counter;
 	int rc;
@@ -57,14 +57,14 @@ void account_recharge(struct machine *machine, struct mm *mm, enum account_mode 
 	atomic_fetch_add_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
 }
 
+void account_recharge(struct machine *machine, struct mm *mm, enum account_mode mode,
+		      uint64_t npages)
+{
+	add(machine, mm, mode, npages);
+}
+
 void account_uncharge(struct machine *machine, struct mm *mm, enum account_mode mode,
 		      uint64_t npages)
 {
-	atomic_ulong *counter;
-	int rc;
-
-	counter = limited_counter(machine, mm, mode, &rc);
-	if (counter)
-		atomic_fetch_sub_explicit(counter, npages, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
+	add(machine, mm, mode, -npages);
 }

@@ -189,13 +189,6 @@ int hw_queue_alloc_ioctl(struct ucmd *ucmd)
 	if (rc)
 		return rc;
 	rc = start(queue);
-	if (!rc) {
-		cmd->out_hw_queue_id = queue->object.id;
-		rc = ucmd_respond(ucmd, sizeof(*cmd));
-	}
-	if (rc)
-		object_abandon(&queue->object);
-	else
-		object_publish(&queue->object);
-	return rc;
+	cmd->out_hw_queue_id = queue->object.id;
+	return ucmd_respond_new(ucmd, sizeof(*cmd), &queue->object, rc);
 }

@@ -196,22 +196,11 @@ static int veventq_new(struct viommu *viommu, uint32_t type, uint32_t depth,
 static int open_and_publish(struct ucmd *ucmd, struct veventq *queue)
 {
 	struct iommu_veventq_alloc *cmd = ucmd->cmd;
-	int rc, fd = event_open(&queue->event, ucmd->client);
+	int fd = event_open(&queue->event, ucmd->client);
 
-	if (fd < 0) {
-		object_abandon(&queue->event.object);
-		return fd;
-	}
 	cmd->out_veventq_id = queue->event.object.id;
 	cmd->out_veventq_fd = fd;
-	rc = ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc) {
-		event_close(&queue->event, ucmd->client, fd);
-		object_abandon(&queue->event.object);
-		return rc;
-	}
-	object_publish(&queue->event.object);
-	return 0;
+	return event_respond_new(ucmd, sizeof(*cmd), &queue->event, fd);
 }
 
 int veventq_alloc_ioctl(struct ucmd *ucmd)

@@ -16,17 +16,10 @@ static int plug_in(struct ucmd *ucmd, struct iommu_test_cmd *cmd, uint32_t flags
 	if (rc)
 		return rc;
 	rc = device_attach(mock->device, 0, &pt_id);
-	if (!rc) {
-		cmd->mock_domain.out_stdev_id = mock->object.id;
-		cmd->mock_domain.out_hwpt_id = pt_id;
-		cmd->mock_domain.out_idev_id = mock->device->object.id;
-		rc = ucmd_respond(ucmd, sizeof(*cmd));
-	}
-	if (rc)
-		object_abandon(&mock->object);
-	else
-		object_publish(&mock->object);
-	return rc;
+	cmd->mock_domain.out_stdev_id = mock->object.id;
+	cmd->mock_domain.out_hwpt_id = pt_id;
+	cmd->mock_domain.out_idev_id = mock->device->object.id;
+	return ucmd_respond_new(ucmd, sizeof(*cmd), &mock->object, rc);
 }
 
 int mock_op_mock_domain(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
