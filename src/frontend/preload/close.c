@@ -8,6 +8,7 @@
 #include "frontend/preload/trace.h"
 #include "frontend/preload/view.h"
 
+#include <limits.h>
 #include <stdarg.h>
 
 SHIM int close(int fd)
@@ -135,7 +136,8 @@ static int close_pieces(unsigned int first, unsigned int last, int flags)
 
 	while (!rc && first <= last) {
 		next = descriptor_next_reserved(first);
-		if (next > last)
+		/* UINT_MAX: no more of ours, and last may be that, too. */
+		if (next > last || next == UINT_MAX)
 			return REAL(close_range)(first, last, flags);
 		if (next > first)
 			rc = REAL(close_range)(first, next - 1, flags);
