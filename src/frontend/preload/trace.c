@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,26 +26,54 @@
 
 bool trace_on;
 
-/* Kept out of the program's way and sight. */
-static int trace_fd = -1;
+/*
+ * Where lines go: a number that is kept out of the program's way and sight, which a child after fork has lost, and the
+ * file that it was. Nothing is ever written to another file that has come by the number.
+ */
+static struct {
+	int fd;
+	dev_t dev;
+	ino_t ino;
+} out = {.fd = -1};
 
-/* After the descriptor table's own constructor. */
-__attribute__((constructor(65000))) static void trace_init(void)
+/* A new one, from the environment as it was when the program began. */
+static const char *where;
+
+static void open_out(void)
 {
-	const char *where = getenv("UIOMMUFD_TRACE");
+	struct stat st;
 	int fd, kept;
 
-	if (!where)
-		return;
 	if (*where)
 		fd = syscall(SYS_openat, AT_FDCWD, where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
 			     0666);
 	else
-		fd = syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
+		fd = syscall(SYS_fcntl, STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	out.fd = -1;
+	if (fd < 0 || syscall(SYS_fstat, fd, &st))
 		return;
 	kept = descriptor_reserve(fd);
-	trace_fd = kept < 0 ? fd : kept;
+	out.dev = st.st_dev;
+	out.ino = st.st_ino;
+	out.fd = kept < 0 ? fd : kept;
+}
+
+static bool out_is_there(void)
+{
+	struct stat st;
+
+	return out.fd >= 0 && !syscall(SYS_fstat, out.fd, &st) && st.st_dev == out.dev &&
+	       st.st_ino == out.ino;
+}
+
+__attribute__((constructor)) static void trace_init(void)
+{
+	where = getenv("UIOMMUFD_TRACE");
+	if (where)
+		where = strdup(where);
+	if (!where)
+		return;
+	open_out();
 	trace_on = true;
 }
 
@@ -66,7 +95,10 @@ static void begin(struct line *line)
 static void end(struct line *line)
 {
 	line->buf[line->text.length++] = '\n';
-	syscall(SYS_write, trace_fd, line->buf, line->text.length);
+	if (!out_is_there())
+		open_out();
+	if (out.fd >= 0)
+		syscall(SYS_write, out.fd, line->buf, line->text.length);
 	errno = line->saved;
 }
 
