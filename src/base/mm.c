@@ -239,7 +239,8 @@ static int copy_remote(struct mm *mm, long nr, uint64_t va, void *buf, size_t le
 
 int mm_read(struct mm *mm, void *dst, uint64_t src, size_t len)
 {
-	if (!range_ok(src, len))
+	if (!range_ok(src, len) ||
+	    (mm->self && atomic_load_explicit(&mm->gone, memory_order_relaxed)))
 		return -EFAULT;
 	if (mm->self)
 		return guard_copy(dst, (const void *)(uintptr_t)src, len);
@@ -248,7 +249,8 @@ int mm_read(struct mm *mm, void *dst, uint64_t src, size_t len)
 
 int mm_write(struct mm *mm, uint64_t dst, const void *src, size_t len)
 {
-	if (!range_ok(dst, len))
+	if (!range_ok(dst, len) ||
+	    (mm->self && atomic_load_explicit(&mm->gone, memory_order_relaxed)))
 		return -EFAULT;
 	if (mm->self)
 		return guard_copy((void *)(uintptr_t)dst, src, len);

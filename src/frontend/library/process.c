@@ -43,6 +43,25 @@ static void moved(struct service *service)
 		machine_host_moved(machine->machine, library->client.mm);
 }
 
+static bool account(struct service *service, pid_t pid, uint64_t ret_pages[2])
+{
+	struct library *library = service->owner;
+	struct uiommufd_machine *machine;
+	uint64_t part[2];
+	bool known = false;
+
+	ret_pages[0] = ret_pages[1] = 0;
+	LOCK_SCOPED(&library->lock);
+	LIST_FOREACH(machine, &library->machines, link) {
+		if (!machine_account(machine->machine, pid, &part[0], &part[1]))
+			continue;
+		ret_pages[0] += part[0];
+		ret_pages[1] += part[1];
+		known = true;
+	}
+	return known;
+}
+
 static void leaving(struct service *service, struct mm *mm)
 {
 	struct library *library = service->owner;
@@ -58,6 +77,7 @@ static const struct service_hooks hooks = {
 	.forget = forget,
 	.drain = library_drain,
 	.moved = moved,
+	.account = account,
 	.leaving = leaving,
 };
 
@@ -94,7 +114,6 @@ static struct library *library_new(void)
 		library_free(library);
 		return NULL;
 	}
-	library->service->mm = library->client.mm;
 	return library;
 }
 

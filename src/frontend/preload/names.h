@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -113,5 +115,20 @@
 	F(int, fcntl, (int fd, int cmd, ...), )                                                    \
 	F(int, fcntl64, (int fd, int cmd, ...), )                                                  \
 	F(void *, mremap, (void *old, size_t old_len, size_t new_len, int flags, ...), )
+
+/*
+ * The view interposes these, and more. In the rest of the library they mean the real ones, or the service would ask itself what is
+ * in /proc. A test looks whether the list is complete.
+ */
+#define PRELOAD_VIEWED(F)                                                                          \
+	F(int, access, (const char *path, int mode), (path, mode))                                 \
+	F(int, chdir, (const char *path), (path))                                                  \
+	F(FILE *, fopen, (const char *path, const char *mode), (path, mode))                       \
+	F(FILE *, fopen64, (const char *path, const char *mode), (path, mode))                     \
+	F(int, fstat, (int fd, struct stat *st), (fd, st))                                         \
+	F(int, fstat64, (int fd, struct stat64 *st), (fd, st))                                     \
+	F(int, fstatfs, (int fd, struct statfs *st), (fd, st))                                     \
+	F(int, fstatfs64, (int fd, struct statfs64 *st), (fd, st))                                 \
+	F(int, memfd_create, (const char *name, unsigned int flags), (name, flags))
 
 #endif

@@ -17,10 +17,6 @@
 
 struct descriptors *descriptors;
 
-/* The core's, once it has them. */
-__attribute__((weak)) void machine_host_moved(struct machine *machine, struct mm *mm);
-__attribute__((weak)) void machine_client_leaving(struct machine *machine, struct mm *mm);
-
 static void forget(struct service *service, struct endpoint *endpoint)
 {
 	(void)service;
@@ -56,16 +52,21 @@ static void moved(struct service *service)
 	struct process *process = service->owner;
 
 	process->client.mm->pid = service->pid;
-	if (machine_host_moved)
-		machine_host_moved(process->machine, process->client.mm);
+	machine_host_moved(process->machine, process->client.mm);
 }
 
 static void leaving(struct service *service, struct mm *mm)
 {
 	struct process *process = service->owner;
 
-	if (machine_client_leaving)
-		machine_client_leaving(process->machine, mm);
+	machine_client_leaving(process->machine, mm);
+}
+
+static bool account(struct service *service, pid_t pid, uint64_t ret_pages[2])
+{
+	struct process *process = service->owner;
+
+	return machine_account(process->machine, pid, &ret_pages[0], &ret_pages[1]);
 }
 
 static const struct service_hooks hooks = {
@@ -73,6 +74,7 @@ static const struct service_hooks hooks = {
 	.forget = forget,
 	.drain = drain,
 	.moved = moved,
+	.account = account,
 	.leaving = leaving,
 };
 
@@ -102,7 +104,6 @@ static struct process *process_new(void)
 		process_free(process);
 		return NULL;
 	}
-	process->service->mm = process->client.mm;
 	mm_track(process->client.mm, true); /* map.c keeps the promise */
 	return process;
 }
@@ -185,7 +186,7 @@ bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked
 
 	if (!process)
 		return false;
-	account_add(service_account(process->service, pid, &part[0], &part[1]), part, total, &any);
+	account_add(account(process->service, pid, part), part, total, &any);
 	SLIST_FOREACH(host, &process->remotes.hosts, entry) {
 		struct wire_msg msg = {.op = WIRE_ACCOUNT, .arg = {(uint64_t)pid}};
 		bool known = !remote_call(&process->remotes, host, -1, &msg, NULL);

@@ -14,6 +14,7 @@ void real_resolve(void)
 #define REAL_RESOLVE(ret, name, params, args) real.name = dlsym(RTLD_NEXT, #name);
 	PRELOAD_PLAIN(REAL_RESOLVE)
 	PRELOAD_VARIADIC(REAL_RESOLVE)
+	PRELOAD_VIEWED(REAL_RESOLVE)
 #undef REAL_RESOLVE
 	errno = saved;
 }
@@ -26,6 +27,7 @@ void real_resolve(void)
 	}
 #pragma GCC diagnostic ignored "-Wpedantic"
 PRELOAD_PLAIN(REAL_WRAP)
+PRELOAD_VIEWED(REAL_WRAP)
 
 /* The variadic ones take one more argument, a word, whatever the call. */
 #define REAL_WRAP_OPEN(name)                                                                       \

@@ -205,32 +205,6 @@ static int64_t serve_closed(struct connection *connection, const struct wire_msg
 	return 0;
 }
 
-static void account_add(struct mm *mm, pid_t pid, uint64_t *pinned, uint64_t *locked, bool *known)
-{
-	if (mm->pid != pid)
-		return;
-	*pinned += atomic_load(&mm->pinned_vm);
-	*locked += atomic_load(&mm->locked_vm);
-	*known = true;
-}
-
-bool service_account(struct service *service, pid_t pid, uint64_t *ret_pinned, uint64_t *ret_locked)
-{
-	uint64_t pinned = 0, locked = 0;
-	bool known = false;
-	struct peer *peer;
-
-	LOCK_SCOPED(&service->lock);
-	account_add(service->mm, pid, &pinned, &locked, &known);
-	LIST_FOREACH(peer, &service->peers, entry)
-		account_add(peer->mm, pid, &pinned, &locked, &known);
-	if (!known)
-		return false;
-	*ret_pinned = pinned;
-	*ret_locked = locked;
-	return true;
-}
-
 static void serve(struct connection *connection, struct wire_msg *msg)
 {
 	struct service *service = connection->service;
@@ -243,10 +217,9 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 		msg->result = serve_closed(connection, msg);
 		break;
 	case WIRE_ACCOUNT:
-		msg->result =
-			service_account(service, (pid_t)msg->arg[0], &msg->arg[0], &msg->arg[1])
-				? 0
-				: -ENOENT;
+		msg->result = service->hooks->account(service, (pid_t)msg->arg[0], msg->arg)
+				      ? 0
+				      : -ENOENT;
 		break;
 	case WIRE_BYE:
 		service->hooks->leaving(service, connection->client.mm);

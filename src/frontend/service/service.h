@@ -62,6 +62,8 @@ struct service_hooks {
 	void (*drain)(struct service *service, struct endpoint *endpoint);
 	/* The program has executed another one or is gone; its memory stays. */
 	void (*moved)(struct service *service);
+	/* Pages pinned on behalf of a process, and charged to it. False: none here. */
+	bool (*account)(struct service *service, pid_t pid, uint64_t ret_pages[2]);
 	/* An address space that used the service's files is about to go. */
 	void (*leaving)(struct service *service, struct mm *mm);
 };
@@ -70,8 +72,7 @@ struct service_hooks {
 
 struct service {
 	const struct service_hooks *hooks;
-	void *owner;   /* the hooks' */
-	struct mm *mm; /* the program's memory; set by the owner before the start */
+	void *owner; /* the hooks' */
 	uint64_t id[2];
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */
@@ -138,12 +139,6 @@ void service_settle(struct service *service);
 unsigned int service_served(struct service *service);
 /* Waits until no call is in flight, a second at most: the caller itself may be in one (a signal handler that exits). */
 void service_quiesce(struct service *service);
-
-/*
- * Pages pinned and locked on behalf of a process, which is the program or one that uses its files. False: neither.
- */
-bool service_account(struct service *service, pid_t pid, uint64_t *ret_pinned,
-		     uint64_t *ret_locked);
 
 /* A use of the endpoint keeps its file. False: it has seen its last close. */
 bool endpoint_get(struct endpoint *endpoint);

@@ -2,8 +2,8 @@
 """
 Descriptors as real programs use them, under the shim, with a toy behind it that counts its live files.
 
-usage: descriptors.py SHIM          runs all tests, each in a process of its own (TAP)
-       descriptors.py test NAME     runs one, in this process
+usage: descriptors.py SHIM     runs all tests, each in a process of its own (TAP)
+       descriptors.py NAME     runs one, in this process
 """
 import errno
 import fcntl
@@ -17,6 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import run  # noqa: E402
 from toy import *  # noqa: E402,F403
 
 HERE = os.path.abspath(__file__)
@@ -475,47 +476,5 @@ def use_without_service(gate, fd):
     assert error_of(get, fd) == errno.EIO
 
 
-def processes_of(mark):
-    """All that carry this mark in their environment, as everything that a test starts does."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if mark.encode() in file.read():
-                    found.append(pid)
-        except OSError:
-            pass
-    return found
-
-
-def run_test(shim, name):
-    """What went wrong, or an empty string."""
-    mark = f"DESCRIPTORS_TEST={os.getpid()}-{name}-{time.monotonic_ns()}"
-    run = subprocess.run(["env", mark, f"LD_PRELOAD={shim}", sys.executable, HERE, name],
-                         capture_output=True, text=True, timeout=120, check=False)
-    if run.returncode:
-        return run.stdout + run.stderr
-    deadline = time.monotonic() + 60
-    while left := processes_of(mark):
-        if time.monotonic() > deadline:
-            return f"processes are left: {left}"
-        time.sleep(0.005)
-    return ""
-
-
-def run_all(shim):
-    names = [name for name in globals() if name.startswith("test_")]
-    print(f"1..{len(names)}")
-    failed = 0
-    for number, name in enumerate(names, 1):
-        wrong = run_test(shim, name)
-        failed += bool(wrong)
-        print("not ok" if wrong else "ok", number, "-", name, flush=True)
-        print("".join(f"# {line}\n" for line in wrong.splitlines()), end="")
-    return failed != 0
-
-
 if __name__ == "__main__":
-    if sys.argv[1].startswith("/"):
-        sys.exit(run_all(sys.argv[1]))
-    globals()[sys.argv[1]](*sys.argv[2:])
+    run.main(globals(), __file__)
