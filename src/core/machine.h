@@ -35,6 +35,8 @@ int machine_open(struct machine *machine, struct client *client, const char *nod
 void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len);
 /* The program has moved memory (mremap): its pages are at `to` now. */
 void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, uint64_t len);
+/* The same of a client's memory, which is another process's. */
+void machine_client_memory_going(struct machine *machine, struct mm *mm, uint64_t va, uint64_t len);
 /*
  * Another process, a client, is about to exit or to execute another program: its pinned memory is taken over. Marks `mm` gone.
  */

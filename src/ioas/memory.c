@@ -306,6 +306,13 @@ void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len)
 	mm_put(taking.mm);
 }
 
+void machine_client_memory_going(struct machine *machine, struct mm *mm, uint64_t va, uint64_t len)
+{
+	struct taking taking = {.va = page_floor(va), .end = page_ceil(va + len), .mm = mm};
+
+	take_over(machine, &taking); /* the filter knows our own memory alone */
+}
+
 void machine_client_leaving(struct machine *machine, struct mm *mm)
 {
 	struct taking taking = {.va = 0, .end = UINT64_MAX, .mm = mm};

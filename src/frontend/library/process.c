@@ -62,6 +62,16 @@ static bool account(struct service *service, pid_t pid, uint64_t ret_pages[2])
 	return known;
 }
 
+static void going(struct service *service, struct mm *mm, uint64_t va, uint64_t len)
+{
+	struct library *library = service->owner;
+	struct uiommufd_machine *machine;
+
+	LOCK_SCOPED(&library->lock);
+	LIST_FOREACH(machine, &library->machines, link)
+		machine_client_memory_going(machine->machine, mm, va, len);
+}
+
 static void leaving(struct service *service, struct mm *mm)
 {
 	struct library *library = service->owner;
@@ -78,6 +88,7 @@ static const struct service_hooks hooks = {
 	.drain = library_drain,
 	.moved = moved,
 	.account = account,
+	.going = going,
 	.leaving = leaving,
 };
 

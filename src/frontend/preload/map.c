@@ -26,8 +26,10 @@ static void going(const void *addr, size_t len)
 {
 	struct process *process = process_if_any();
 
-	if (process)
-		machine_memory_going(process->machine, (uintptr_t)addr, len);
+	if (!process)
+		return;
+	machine_memory_going(process->machine, (uintptr_t)addr, len);
+	remotes_going(&process->remotes, (uintptr_t)addr, len);
 }
 
 static void changed(const void *addr, size_t len)
@@ -152,6 +154,9 @@ SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 		va_end(list);
 		going(fixed, new_len);
 	}
+	/* Services of others can't follow it. */
+	if (flags & MREMAP_MAYMOVE && process_if_any())
+		remotes_going(&process_if_any()->remotes, (uintptr_t)old, old_len);
 	if (new_len < old_len)
 		going((char *)old + new_len, old_len - new_len);
 	addr = REAL(mremap)(old, old_len, new_len, flags, fixed);

@@ -55,6 +55,13 @@ static void moved(struct service *service)
 	machine_host_moved(process->machine, process->client.mm);
 }
 
+static void going(struct service *service, struct mm *mm, uint64_t va, uint64_t len)
+{
+	struct process *process = service->owner;
+
+	machine_client_memory_going(process->machine, mm, va, len);
+}
+
 static void leaving(struct service *service, struct mm *mm)
 {
 	struct process *process = service->owner;
@@ -75,6 +82,7 @@ static const struct service_hooks hooks = {
 	.drain = drain,
 	.moved = moved,
 	.account = account,
+	.going = going,
 	.leaving = leaving,
 };
 

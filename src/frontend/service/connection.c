@@ -221,6 +221,10 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 				      ? 0
 				      : -ENOENT;
 		break;
+	case WIRE_GOING:
+		service->hooks->going(service, connection->client.mm, msg->arg[0], msg->arg[1]);
+		msg->result = 0;
+		break;
 	case WIRE_BYE:
 		service->hooks->leaving(service, connection->client.mm);
 		msg->result = 0;
@@ -232,6 +236,9 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 	default:
 		msg->result = serve_endpoint(connection, msg, &fd);
 	}
+	/* The peer has one reference to its address space; page-sets have the others. */
+	if (atomic_load(&connection->client.mm->refs) > 1)
+		msg->flags |= WIRE_MAPPED;
 	msg->op = WIRE_REPLY;
 	msg->inject = inject_left();
 	inject_arm(0);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/inject.h"
+#include "frontend/service/quiet.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -216,6 +217,8 @@ int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, s
 		remotes->ops->unplace(sock);
 		return -EIO;
 	}
+	if (msg->flags & WIRE_MAPPED)
+		atomic_store(&host->mapped, true);
 	idle_push(remotes, host, sock);
 	return result;
 }
@@ -227,6 +230,20 @@ void remotes_tell(struct remotes *remotes, enum wire_op op)
 	SLIST_FOREACH(host, &remotes->hosts, entry) {
 		struct wire_msg msg = {.op = op};
 
+		remote_call(remotes, host, -1, &msg, NULL);
+	}
+}
+
+void remotes_going(struct remotes *remotes, uint64_t va, uint64_t len)
+{
+	struct remote_host *host;
+
+	SLIST_FOREACH(host, &remotes->hosts, entry) {
+		struct wire_msg msg = {.op = WIRE_GOING, .arg = {va, len}};
+
+		if (!atomic_load(&host->mapped))
+			continue;
+		QUIET;
 		remote_call(remotes, host, -1, &msg, NULL);
 	}
 }

@@ -11,6 +11,7 @@
 #include "frontend/service/identity.h"
 #include "frontend/service/wire.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -34,6 +35,7 @@ struct remote_host {
 	SLIST_ENTRY(remote_host) entry;
 	int idle[8]; /* connections that no thread uses */
 	int n_idle;
+	atomic_bool mapped; /* it has, or had, mappings of our memory */
 };
 
 struct remotes {
@@ -60,6 +62,8 @@ int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, s
 		    int *ret_fd);
 /* Tells every service WIRE_BYE or WIRE_RIGHTS. */
 void remotes_tell(struct remotes *remotes, enum wire_op op);
+/* Memory is about to go: tells the services that may have it mapped. */
+void remotes_going(struct remotes *remotes, uint64_t va, uint64_t len);
 /* A connection has a new number. */
 void remotes_moved(struct remotes *remotes, int from, int to);
 

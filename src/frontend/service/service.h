@@ -64,6 +64,8 @@ struct service_hooks {
 	void (*moved)(struct service *service);
 	/* Pages pinned on behalf of a process, and charged to it. False: none here. */
 	bool (*account)(struct service *service, pid_t pid, uint64_t ret_pages[2]);
+	/* A piece of the memory of another process is about to go. */
+	void (*going)(struct service *service, struct mm *mm, uint64_t va, uint64_t len);
 	/* An address space that used the service's files is about to go. */
 	void (*leaving)(struct service *service, struct mm *mm);
 };

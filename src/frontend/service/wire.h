@@ -20,6 +20,7 @@ enum wire_op {
 	WIRE_POLL,
 	WIRE_MMAP,   /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length */
 	WIRE_CLOSED, /* id: a descriptor of the file was closed: settle it if it was the last */
+	WIRE_GOING,  /* arg: address, length: memory of the client's that is about to go */
 	WIRE_BYE,    /* the client's process is about to go */
 	WIRE_RIGHTS, /* the client has other rights or limits now */
 	WIRE_ACCOUNT, /* arg: a process; the reply: pages pinned and locked on its behalf, -ENOENT if unknown */
@@ -52,6 +53,8 @@ struct wire_msg {
 
 /* In WIRE_REPLY's flags: the file is not readable any more, so the marker has to go. */
 #define WIRE_DRAINED 1u
+/* ... mappings of the client's memory exist, so it has to tell when memory goes. */
+#define WIRE_MAPPED 2u
 
 /* 0 or -errno (-EPIPE: the other side is gone). fd < 0: none. */
 int wire_send(int sock, const struct wire_msg *msg, int fd);

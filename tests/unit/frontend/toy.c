@@ -202,6 +202,10 @@ void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, u
 {
 }
 
+void machine_client_memory_going(struct machine *machine, struct mm *mm, uint64_t va, uint64_t len)
+{
+}
+
 void machine_client_leaving(struct machine *machine, struct mm *mm)
 {
 }
