@@ -98,7 +98,7 @@ struct endpoint *service_find(struct service *service, const uint64_t id[2])
 int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b)
 {
 	struct service *service = endpoint->service;
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = endpoint};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = endpoint};
 
 	lock_take(&service->lock);
 	if (epoll_ctl(service->epoll, EPOLL_CTL_ADD, b, &event)) {
@@ -124,7 +124,10 @@ int endpoint_install(struct endpoint *endpoint, int *ret_a)
 
 	if (rc)
 		return rc;
-	rc = endpoint_serve(endpoint, identity.id, pair.b);
+	if (!(file_poll(endpoint->file) & EPOLLOUT))
+		rc = identity_fill(pair.a);
+	if (!rc)
+		rc = endpoint_serve(endpoint, identity.id, pair.b);
 	if (rc) {
 		close(pair.a);
 		close(pair.b);

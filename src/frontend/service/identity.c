@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,9 @@
 static const char modes[] = "rwb";
 /* The datagram that makes A readable; the newborn's carries B. */
 static const char newborn = 'N', marker = 'M';
+/* No length that anybody writes: what can be written are responses of 8 bytes. */
+#define FILLER	   'F'
+#define FILLER_LEN 1021
 
 static int name_format(const struct identity *identity, struct sockaddr_un *ret_addr)
 {
@@ -165,7 +169,7 @@ bool identity_newborn(int a)
 {
 	char byte;
 
-	return recv(a, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && byte == newborn;
+	return recv(a, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT) == 1 && byte == newborn;
 }
 
 int identity_claim(int a, int *ret_b)
@@ -180,6 +184,52 @@ int identity_claim(int a, int *ret_b)
 		return rc == 1 && byte == newborn ? -EMFILE : -EAGAIN;
 	*ret_b = b;
 	return 0;
+}
+
+/*
+ * Linux calls a socket writable while what it has in flight takes up a quarter of its buffer at most; sends go on until the buffer is full. So one
+ * filler in the smallest buffer there is makes the difference, and leaves room for who has something to say.
+ */
+int identity_fill(int a)
+{
+	const char filler[FILLER_LEN] = {FILLER};
+	const int smallest = 0;
+
+	if (setsockopt(a, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)) ||
+	    send(a, filler, sizeof(filler), MSG_DONTWAIT | MSG_NOSIGNAL) != FILLER_LEN)
+		return -errno;
+	return 0;
+}
+
+bool identity_filled(int a)
+{
+	struct pollfd poll_a = {.fd = a, .events = POLLOUT};
+
+	return poll(&poll_a, 1, 0) == 0;
+}
+
+/* What is at the head of B's queue is a filler: 1, or 0; -errno. */
+static int filler_next(int b)
+{
+	char byte = 0;
+	ssize_t len = recv(b, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+
+	return len < 0 ? -errno : len == FILLER_LEN && byte == FILLER;
+}
+
+int identity_receive(int b, void *data, size_t size, int *ret_fd)
+{
+	char filler[FILLER_LEN];
+	int rc, unread = 0;
+
+	while ((rc = filler_next(b)) == 1) {
+		if (ioctl(b, SIOCINQ, &unread) || unread == FILLER_LEN)
+			return -EAGAIN;
+		(void)!recv(b, filler, sizeof(filler), MSG_DONTWAIT);
+	}
+	if (!rc)
+		rc = wire_recv_bytes(b, data, size, MSG_DONTWAIT, ret_fd);
+	return rc ? rc : -EPIPE;
 }
 
 int identity_mark(int b)

@@ -14,6 +14,7 @@
 #define UIOMMUFD_SERVICE_IDENTITY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define IDENTITY_NODE_MAX 56
@@ -46,6 +47,19 @@ bool identity_newborn(int a);
 /* Takes B out of A: a descriptor for the caller to serve, or -EAGAIN if somebody else has it, -EMFILE (B is
  * lost then: call it where descriptors are plenty). */
 int identity_claim(int a, int *ret_b);
+
+/*
+ * Makes A not writable to poll(), as descriptors are that can't be written: B's queue keeps a filler, which is sent again whenever
+ * somebody has sent something else. -errno of the send.
+ */
+int identity_fill(int a);
+/* Is A one of these? */
+bool identity_filled(int a);
+/*
+ * Takes what was sent over A next, fillers aside: its bytes (what doesn't fit is lost), with *ret_fd as wire_recv_bytes() has it. -EAGAIN if there
+ * is nothing; -EPIPE if nobody has A any more.
+ */
+int identity_receive(int b, void *data, size_t size, int *ret_fd);
 
 /* Queues the datagram that makes A readable: 0, or -errno if nobody has A any more. */
 int identity_mark(int b);

@@ -172,21 +172,24 @@ static void *link_thread(void *arg)
 }
 
 /* Another process sends a socket on which it wants to be served. Anything else that comes this way is not ours. */
-static void endpoint_attach(struct service *service, struct endpoint *endpoint)
+static void endpoint_receive(struct service *service, struct endpoint *endpoint)
 {
-	int fd = -1, b;
+	int fd, rc;
 	char byte;
 
-	lock_take(&service->lock);
-	b = endpoint->b;
-	if (b < 0 || wire_recv_bytes(b, &byte, 1, MSG_DONTWAIT, &fd) < 0)
+	for (;;) {
 		fd = -1;
-	lock_release(&service->lock);
-	if (fd < 0)
-		return;
-	/* It may have taken the marker out while it looked for a newborn. */
-	endpoint_mark(endpoint);
-	connection_start(service, fd);
+		lock_take(&service->lock);
+		rc = endpoint->b < 0 ? -EPIPE : identity_receive(endpoint->b, &byte, 1, &fd);
+		lock_release(&service->lock);
+		if (rc < 0 && rc != -EMFILE)
+			return;
+		if (fd < 0)
+			continue;
+		/* It may have taken the marker out while it looked for a newborn. */
+		endpoint_mark(endpoint);
+		connection_start(service, fd);
+	}
 }
 
 static void loop_event(struct service *service, const struct epoll_event *event)
@@ -202,7 +205,7 @@ static void loop_event(struct service *service, const struct epoll_event *event)
 		if (endpoint_retire(endpoint))
 			endpoint_release(endpoint);
 	} else {
-		endpoint_attach(service, endpoint);
+		endpoint_receive(service, endpoint);
 	}
 }
 

@@ -92,6 +92,7 @@ static int idle_pop(struct remotes *remotes, struct remote_host *host)
 static int connect_by(struct remotes *remotes, int fd)
 {
 	static const char attach = 'A';
+	bool filled = identity_filled(fd);
 	int ends[2], rc;
 
 	if (inject_fail())
@@ -99,6 +100,8 @@ static int connect_by(struct remotes *remotes, int fd)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
 	rc = wire_send_bytes(fd, &attach, 1, ends[1]);
+	if (!rc && filled)
+		rc = identity_fill(fd);
 	close(ends[1]);
 	if (!rc)
 		rc = remotes->ops->place(ends[0]);

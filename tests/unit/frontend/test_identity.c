@@ -193,6 +193,38 @@ static void test_marker(void **state)
 	close(pair.b);
 }
 
+static void test_filler(void **state)
+{
+	struct identity_pair pair;
+	struct identity identity;
+	char data[16];
+	int fd = -1;
+
+	assert_int_equal(identity_new("event", O_RDWR, &identity, &pair), 0);
+	assert_false(identity_filled(pair.a));
+	assert_int_equal(identity_fill(pair.a), 0);
+	assert_true(identity_filled(pair.a));
+	assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), -EAGAIN);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(write(pair.a, "said", 4), 4);
+		assert_int_equal(identity_fill(pair.a), 0);
+		assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), 4);
+		assert_memory_equal(data, "said", 4);
+		assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), -EAGAIN);
+		assert_true(identity_filled(pair.a));
+	}
+	/* Two at once, whose fillers come last. */
+	assert_int_equal(write(pair.a, "one", 3), 3);
+	assert_int_equal(write(pair.a, "other", 5), 5);
+	assert_int_equal(identity_fill(pair.a), 0);
+	assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), 3);
+	assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), 5);
+	assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), -EAGAIN);
+	assert_true(identity_filled(pair.a));
+	close(pair.a);
+	close(pair.b);
+}
+
 static void test_every_failure_is_clean(void **state)
 {
 	int fd, rc, free_number = lowest();
@@ -220,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_claimed_once),
 		cmocka_unit_test(test_unclaimed_leaves_nothing),
 		cmocka_unit_test(test_marker),
+		cmocka_unit_test(test_filler),
 		cmocka_unit_test(test_every_failure_is_clean),
 	};
 

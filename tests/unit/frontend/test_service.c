@@ -18,11 +18,14 @@ struct probe {
 	struct file file;
 	atomic_bool released;
 	atomic_bool readable;
+	bool unwritable;
 };
 
 static unsigned int probe_poll(struct file *file)
 {
-	return EPOLLOUT | (((struct probe *)file)->readable ? EPOLLIN : 0);
+	struct probe *probe = (struct probe *)file;
+
+	return (probe->unwritable ? 0 : EPOLLOUT) | (probe->readable ? EPOLLIN : 0);
 }
 
 static long probe_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg)
@@ -179,6 +182,13 @@ static void test_readiness(void **state)
 	assert_true(probe.released);
 }
 
+static int writable(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLOUT;
+}
+
 static const struct remote_ops remote_ops = {.place = place, .unplace = unplace};
 
 /* What another process does; that it is the same one makes no difference to the service. */
@@ -220,6 +230,31 @@ static void test_remote_call(void **state)
 	remotes_done(&remotes);
 }
 
+/* A file that can't be written never looks writable, however many have attached to it. */
+static void test_unwritable(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {.unwritable = true};
+	struct endpoint *endpoint;
+	struct remote_host *host;
+	struct remotes remotes = {};
+	int fd;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &fd, &endpoint), 0);
+	assert_false(writable(fd));
+	remotes_init(&remotes, &remote_ops);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(remote_attach(&remotes, fd, &host), 0);
+		assert_false(writable(fd));
+		assert_false(readable(fd));
+	}
+	close(fd);
+	remotes_done(&remotes);
+	service_catch_up(service);
+	assert_true(probe.released);
+}
+
 static void test_every_failure_is_clean(void **state)
 {
 	struct service *service = start();
@@ -250,11 +285,9 @@ static void test_every_failure_is_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_last_close),
-		cmocka_unit_test(test_claim),
-		cmocka_unit_test(test_readiness),
-		cmocka_unit_test(test_remote_call),
-		cmocka_unit_test(test_every_failure_is_clean),
+		cmocka_unit_test(test_last_close), cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_readiness),  cmocka_unit_test(test_remote_call),
+		cmocka_unit_test(test_unwritable), cmocka_unit_test(test_every_failure_is_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
