@@ -48,6 +48,11 @@ int shim_find(char ret_path[static PATH_MAX])
 	return take_if_there(SHIM_LIBDIR "/uiommufd/" SHIM_NAME, ret_path);
 }
 
+const char *shim_runtime(void)
+{
+	return SHIM_RUNTIME;
+}
+
 int shim_preload(const char *path)
 {
 	const char *old = getenv("LD_PRELOAD");

@@ -31,11 +31,11 @@ static void list_free(struct list *list)
 	free(list->entries);
 }
 
-/* The memory goes to the program: plain malloc(), not ours. */
+/* The memory goes to the program: plain malloc(), not ours. All of the record: some copy it by its length. */
 static int list_add(struct list *list, const struct dirent *entry)
 {
 	struct dirent **entries = list->entries;
-	size_t size = offsetof(struct dirent, d_name) + strlen(entry->d_name) + 1;
+	size_t size = entry->d_reclen;
 
 	if (list->count == list->room) {
 		entries = reallocarray(entries, list->room + 32, sizeof(*entries));

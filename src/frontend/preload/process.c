@@ -155,6 +155,9 @@ static void after_fork_in_child(void)
 	inject_disarm_all();
 }
 
+/* A leak checker in the process, the program's or ours, doesn't look for pointers in a mapping that it wasn't told of. */
+__attribute__((weak)) void __lsan_register_root_region(const void *start, size_t length);
+
 static void map_descriptors(void)
 {
 	void *map = mmap(NULL, sizeof(*descriptors), PROT_READ | PROT_WRITE,
@@ -166,6 +169,8 @@ static void map_descriptors(void)
 		munmap(map, sizeof(*descriptors));
 		return;
 	}
+	if (__lsan_register_root_region)
+		__lsan_register_root_region(map, sizeof(*descriptors));
 	descriptors = map;
 }
 
