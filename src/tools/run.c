@@ -137,8 +137,6 @@ static int prepare_preload(void)
 		return r;
 	}
 	r = shim_preload(path);
-	if (!r && *shim_runtime())
-		r = shim_preload(shim_runtime());
 	if (r == -EINVAL)
 		tool_say("the dynamic linker can't preload '%s': move uiommufd to a path without "
 			 "blanks and colons.",

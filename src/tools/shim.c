@@ -48,12 +48,7 @@ int shim_find(char ret_path[static PATH_MAX])
 	return take_if_there(SHIM_LIBDIR "/uiommufd/" SHIM_NAME, ret_path);
 }
 
-const char *shim_runtime(void)
-{
-	return SHIM_RUNTIME;
-}
-
-int shim_preload(const char *path)
+static int put_in_front(const char *path)
 {
 	const char *old = getenv("LD_PRELOAD");
 	char *both;
@@ -69,4 +64,11 @@ int shim_preload(const char *path)
 		r = -ENOMEM;
 	free(both);
 	return r;
+}
+
+int shim_preload(const char *path)
+{
+	int r = put_in_front(path);
+
+	return r || !*SHIM_RUNTIME ? r : put_in_front(SHIM_RUNTIME);
 }

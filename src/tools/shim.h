@@ -11,11 +11,10 @@
  * configured to be. 0, or -ENOENT.
  */
 int shim_find(char ret_path[static PATH_MAX]);
-/* The run-time library of the sanitizer that the preload library was built with, or "". It must be in front of that. */
-const char *shim_runtime(void);
 /*
- * Puts a library in front of LD_PRELOAD. -EINVAL if the dynamic linker could not read the path there (it
- * splits at blanks and colons), -ENOMEM.
+ * Puts it in front of LD_PRELOAD; and in front of it the run-time library of the sanitizer that it was
+ * built with, if any. -EINVAL if the dynamic linker could not read the path there (it splits at blanks
+ * and colons), -ENOMEM.
  */
 int shim_preload(const char *path);
 
