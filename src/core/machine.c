@@ -19,6 +19,7 @@ int machine_new(struct machine **ret_machine)
 	atomic_init(&machine->refs, 1);
 	lock_init(&machine->contexts_lock, RANK_CONTEXTS);
 	lock_init(&machine->lock, RANK_MACHINE);
+	hazard_init(&machine->hazard);
 	machine->rewrite = mock_rewrite;
 	*ret_machine = machine;
 	return 0;
@@ -45,6 +46,7 @@ void machine_put(struct machine *machine)
 		next = user->next;
 		free(user);
 	}
+	hazard_done(&machine->hazard);
 	lock_done(&machine->lock);
 	lock_done(&machine->contexts_lock);
 	free(machine);
