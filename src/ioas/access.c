@@ -196,12 +196,13 @@ static int check_perm(const struct area *area, unsigned int flags)
 
 /* ---- pins ---- */
 
-/* Undoes the pins of [iova, end). */
-static void unpin_parts(struct ioas *ioas, uint64_t iova, uint64_t end, bool lock)
+/* Undoes the pins of [iova, iova + length), which may end with the last IOVA of all. */
+static void unpin_parts(struct ioas *ioas, uint64_t iova, uint64_t length, bool lock)
 {
 	struct part part;
 
-	while (iova < end && !next_part(ioas, iova, end - 1, &part)) {
+	while (length && !next_part(ioas, iova, iova + length - 1, &part)) {
+		uint64_t n = part.last - part.first + 1;
 		struct area *area = part.area;
 
 		pages_unpin(ioas->object.ctx, area->pages, area_page(area, part.first),
@@ -210,7 +211,8 @@ static void unpin_parts(struct ioas *ioas, uint64_t iova, uint64_t end, bool loc
 			area->locks--;
 		else
 			area->pins--;
-		iova += part.last - part.first + 1;
+		iova += n;
+		length -= n;
 	}
 }
 
@@ -262,7 +264,7 @@ int access_pin(struct access *access, uint64_t iova, uint64_t length, unsigned i
 		if (!rc)
 			rc = pin_part(ctx, &part, !access->ops->unmap, &ret_pages);
 		if (rc) {
-			unpin_parts(access->ioas, iova, at, !access->ops->unmap);
+			unpin_parts(access->ioas, iova, at - iova, !access->ops->unmap);
 			return rc;
 		}
 		at += part.last - part.first + 1;
@@ -275,7 +277,7 @@ int access_pin(struct access *access, uint64_t iova, uint64_t length, unsigned i
 void access_unpin(struct access *access, uint64_t iova, uint64_t length)
 {
 	if (access->ioas_unpin)
-		unpin_parts(access->ioas_unpin, iova, iova + length, !access->ops->unmap);
+		unpin_parts(access->ioas_unpin, iova, length, !access->ops->unmap);
 }
 
 /* ---- reads and writes ---- */
