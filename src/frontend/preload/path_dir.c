@@ -52,20 +52,19 @@ static struct slot *find_slot(DIR *dir)
 /* Keeps errno. */
 static void remember(DIR *dir)
 {
-	const struct vnode *vnode = view_of_dir(dirfd(dir));
-	struct stat st = {.st_nlink = 1};
+	bool virtual = false;
+	const struct vnode *vnode = view_listed_in(dirfd(dir), &virtual);
 	DIR *none;
 
-	if (!vnode || LIST_EMPTY(&vnode->children))
+	if (!vnode)
 		return;
-	syscall(SYS_fstat, dirfd(dir), &st);
 	for (int i = 0; i < SLOTS; i++) {
 		none = NULL;
 		if (!atomic_compare_exchange_strong(&slots[i].dir, &none, dir))
 			continue;
 		slots[i].vnode = vnode;
 		slots[i].own = -1;
-		slots[i].virtual = !st.st_nlink;
+		slots[i].virtual = virtual;
 		atomic_fetch_add(&used, 1);
 		return;
 	}

@@ -24,6 +24,11 @@ const struct vnode *view_find(int dirfd, const char *path, bool follow);
 const struct vnode *view_find_late(int dirfd, const char *path, bool follow, int error);
 /* The node of an open directory, or NULL if the tree has nothing in it. Keeps errno. */
 const struct vnode *view_of_dir(int dirfd);
+/*
+ * The same for listings, quickly where there is nothing: the node of a directory in which the tree
+ * has entries, and whether it is the tree's alone. Keeps errno.
+ */
+const struct vnode *view_listed_in(int dirfd, bool *ret_virtual);
 /* The node behind one of our descriptors; NULL if it has none (a fault queue's) or is not ours.
  * Keeps errno. */
 const struct vnode *view_of_fd(int fd);

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "frontend/preload/path_view.h"
@@ -15,23 +14,15 @@
 /* Far above what devtmpfs hands out. */
 #define INO_BASE 0x69000000
 
-/* When this process came to life: the nodes' times. */
-static struct timespec born;
-
-__attribute__((constructor)) static void stat_init(void)
-{
-	clock_gettime(CLOCK_REALTIME, &born);
-}
-
-/* The device that the real nodes lie on. */
-static dev_t devtmpfs(void)
+/* The real /dev: the nodes lie on its file system and are as old as it is, whoever asks. */
+static struct stat real_dev(void)
 {
 	int saved = errno;
 	struct stat st = {};
 
 	syscall(SYS_newfstatat, AT_FDCWD, "/dev", &st, 0);
 	errno = saved;
-	return st.st_dev;
+	return st;
 }
 
 /*
@@ -57,16 +48,18 @@ static mode_t type_of(const struct vnode *vnode)
 
 void view_stat(const struct vnode *vnode, struct stat *ret_st)
 {
+	const struct stat dev = real_dev();
+
 	*ret_st = (struct stat){
-		.st_dev = devtmpfs(),
+		.st_dev = dev.st_dev,
 		.st_ino = INO_BASE + vnode->ino,
 		.st_mode = type_of(vnode) | vnode->mode,
 		.st_nlink = vnode->kind == VNODE_DIR ? 2 : 1,
 		.st_gid = owner_group(vnode),
 		.st_blksize = 4096,
-		.st_atim = born,
-		.st_mtim = born,
-		.st_ctim = born,
+		.st_atim = dev.st_atim,
+		.st_mtim = dev.st_mtim,
+		.st_ctim = dev.st_ctim,
 	};
 	if (vnode->kind == VNODE_CHAR)
 		ret_st->st_rdev = makedev(vnode->major, vnode->minor);
@@ -77,14 +70,16 @@ void view_stat(const struct vnode *vnode, struct stat *ret_st)
 /* Descriptors without a node (fault queues, ...) are anonymous inodes, as the kernel's. */
 static void stat_anonymous(struct stat *ret_st)
 {
+	const struct stat dev = real_dev();
+
 	*ret_st = (struct stat){
 		.st_ino = INO_BASE,
 		.st_mode = 0600,
 		.st_nlink = 1,
 		.st_blksize = 4096,
-		.st_atim = born,
-		.st_mtim = born,
-		.st_ctim = born,
+		.st_atim = dev.st_atim,
+		.st_mtim = dev.st_mtim,
+		.st_ctim = dev.st_ctim,
 	};
 }
 
