@@ -33,7 +33,7 @@ static int own_fd_native(struct client *client, int fd)
 	return native < 0 ? -errno : native;
 }
 
-static int place_link(int fd)
+int library_place(int fd)
 {
 	int high = fcntl(fd, F_DUPFD_CLOEXEC, LINK_FROM);
 
@@ -52,7 +52,7 @@ static int own_fd_install(struct client *client, struct file *file)
 	int fd, rc;
 	QUIET;
 
-	rc = service_start(library->service, place_link);
+	rc = service_start(library->service);
 	if (!rc)
 		rc = service_install(library->service, file, &fd, &endpoint);
 	if (rc)

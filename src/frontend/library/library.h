@@ -50,6 +50,8 @@ unsigned int library_generation(void);
 
 /* client.c */
 extern const struct client_ops library_client_ops;
+/* Moves a descriptor of ours to a high number: the number, or -errno. */
+int library_place(int fd);
 /* After a call of the core that failed: descriptors that it took back see their last close now. */
 void library_settle_withdrawn(struct library *library);
 

@@ -26,6 +26,11 @@ static int open_node(struct service *service, struct client *client, const char 
 	return -ENOENT;
 }
 
+static void unplace(int fd)
+{
+	close(fd);
+}
+
 /* Nothing is remembered of descriptors but their identity. */
 static void forget(struct service *service, struct endpoint *endpoint)
 {
@@ -84,6 +89,8 @@ static void leaving(struct service *service, struct mm *mm)
 
 static const struct service_hooks hooks = {
 	.open = open_node,
+	.place = library_place,
+	.unplace = unplace,
 	.forget = forget,
 	.drain = library_drain,
 	.moved = moved,

@@ -155,6 +155,8 @@ SHIM int close_range(unsigned int first, unsigned int last, int flags)
 				    : close_pieces(first, last, flags);
 	/* One by one, those whose last close has an effect; the others are just forgotten. */
 	for (unsigned int fd = first; fd < end && fd <= last; fd++) {
+		if (descriptor_reserved((int)fd))
+			continue;
 		if (descriptor_slot((int)fd) > SLOT_FOREIGN)
 			close((int)fd);
 		else

@@ -14,10 +14,12 @@
 
 /* Where our own descriptors go: high, but not so high that the kernel's table grows for nothing. */
 #define RESERVED_HIGH 1000
-#define RESERVED_MAX  64
+#define RESERVED_ROOM 64
+#define RESERVED_MAX  1024
 
 /* Number + 1, 0 is free. Ordinary memory: a child after fork has to know what to close. */
 static atomic_int reserved[RESERVED_MAX];
+static atomic_int reserved_by; /* the process whose they are */
 /* One more than the highest number that ever was known: where searches end. */
 static atomic_int slots_end;
 /* This process or an ancestor of its memory has seen a descriptor of ours. */
@@ -72,7 +74,7 @@ void descriptor_remember(int fd, uintptr_t slot)
 static int open_newborn(struct process *process, const struct identity *identity,
 			struct file **ret_file)
 {
-	int rc = service_start(process->service, descriptor_reserve);
+	int rc = service_start(process->service);
 
 	if (rc)
 		return rc;
@@ -276,22 +278,13 @@ void descriptor_closed(struct descriptor *closing)
 	errno = saved;
 }
 
-bool descriptor_reserved(int fd)
-{
-	for (int i = 0; i < RESERVED_MAX; i++) {
-		if (atomic_load_explicit(&reserved[i], memory_order_relaxed) == fd + 1)
-			return true;
-	}
-	return false;
-}
-
 static int high_start(void)
 {
 	struct rlimit limit;
 	int start = RESERVED_HIGH;
 
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < RESERVED_HIGH + RESERVED_MAX)
-		start = (int)limit.rlim_cur - RESERVED_MAX;
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < RESERVED_HIGH + RESERVED_ROOM)
+		start = (int)limit.rlim_cur - RESERVED_ROOM;
 	return start < 3 ? 3 : start;
 }
 
@@ -305,6 +298,8 @@ int descriptor_reserve(int fd)
 		int none = 0;
 
 		if (atomic_compare_exchange_strong(&reserved[i], &none, high + 1)) {
+			atomic_store(&reserved_by, getpid());
+			descriptor_set(high, SLOT_RESERVED);
 			REAL(close)(fd);
 			return high;
 		}
@@ -330,14 +325,20 @@ void descriptor_yield(int fd)
 {
 	int moved;
 
+	if (!descriptor_reserved(fd))
+		return;
 	for (int i = 0; i < RESERVED_MAX; i++) {
 		if (atomic_load(&reserved[i]) != fd + 1)
 			continue;
 		moved = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, fd + 1);
 		if (moved < 0)
+			moved = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, 3);
+		if (moved < 0)
 			return;
-		process_moved_descriptor(fd, moved);
 		atomic_store(&reserved[i], moved + 1);
+		descriptor_set(moved, SLOT_RESERVED);
+		process_moved_descriptor(fd, moved);
+		descriptor_set(fd, 0);
 	}
 }
 
@@ -349,11 +350,14 @@ void descriptor_release(int fd)
 		if (atomic_compare_exchange_strong(&reserved[i], &number, 0))
 			break;
 	}
+	descriptor_set(fd, 0);
 	REAL(close)(fd);
 }
 
 void descriptor_reserved_drop(void)
 {
+	if (atomic_load(&reserved_by) == getpid())
+		return;
 	for (int i = 0; i < RESERVED_MAX; i++) {
 		int number = atomic_exchange(&reserved[i], 0);
 

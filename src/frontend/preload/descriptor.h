@@ -17,9 +17,14 @@
 /* Numbers above are always looked at. */
 #define DESCRIPTOR_SLOTS (1 << 20)
 
-/* A slot: 0 unknown, SLOT_FOREIGN, a struct endpoint * hosted here, or the struct remote_host * that has it, + SLOT_REMOTE. */
-#define SLOT_FOREIGN ((uintptr_t)1)
-#define SLOT_REMOTE  ((uintptr_t)2)
+/*
+ * A slot: 0 unknown, SLOT_FOREIGN, SLOT_RESERVED (the shim's own), a struct endpoint * hosted here, or the struct
+ * remote_host * that has it, + SLOT_REMOTE.
+ */
+#define SLOT_FOREIGN  ((uintptr_t)1)
+#define SLOT_REMOTE   ((uintptr_t)2)
+#define SLOT_RESERVED ((uintptr_t)4)
+#define SLOT_TAGS     ((uintptr_t)7)
 
 struct process;
 
@@ -64,7 +69,7 @@ static inline struct endpoint *descriptor_local(int fd, uintptr_t slot)
 {
 	struct endpoint *endpoint = (struct endpoint *)slot;
 
-	if (slot <= SLOT_FOREIGN || slot & SLOT_REMOTE || !endpoint_get(endpoint))
+	if (!slot || slot & SLOT_TAGS || !endpoint_get(endpoint))
 		return NULL;
 	/* The use may be one of the file that the endpoint was given to next. */
 	if (descriptor_slot(fd) == slot && !__builtin_expect(atomic_load(&descriptors->leaving), 0))
@@ -104,7 +109,10 @@ bool descriptor_closing(int fd, struct descriptor *ret_closing);
 void descriptor_closed(struct descriptor *closing);
 
 /* Numbers that the shim keeps for itself: the program sees them as closed. */
-bool descriptor_reserved(int fd);
+static inline bool descriptor_reserved(int fd)
+{
+	return descriptor_slot(fd) == SLOT_RESERVED;
+}
 /* The lowest of them from `first`, or UINT_MAX. */
 unsigned int descriptor_next_reserved(unsigned int first);
 /* Moves it to a high number and reserves that: the number, or -EMFILE and fd stays. */

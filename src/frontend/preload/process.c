@@ -77,6 +77,8 @@ static bool account(struct service *service, pid_t pid, uint64_t ret_pages[2])
 }
 
 static const struct service_hooks hooks = {
+	.place = descriptor_reserve,
+	.unplace = descriptor_release,
 	.open = open_node,
 	.forget = forget,
 	.drain = drain,
@@ -125,6 +127,7 @@ struct process *process_get(void)
 	process = atomic_load_explicit(&descriptors->process, memory_order_acquire);
 	if (process)
 		return process;
+	descriptor_reserved_drop(); /* of a parent that cloned us past libc */
 	process = process_new();
 	if (process && !atomic_compare_exchange_strong(&descriptors->process, &other, process)) {
 		process_free(process);
@@ -144,7 +147,7 @@ void process_moved_descriptor(int from, int to)
 
 	if (!process)
 		return;
-	service_link_moved(process->service, from, to);
+	service_moved(process->service, from, to);
 	remotes_moved(&process->remotes, from, to);
 }
 

@@ -109,7 +109,7 @@ static int remote_fd_install(struct client *client, struct file *file)
 	rc = ask(connection, &msg, a, NULL);
 	close(a);
 	if (rc < 0) {
-		if (endpoint_retire(endpoint))
+		if (endpoint_retire(connection->service, endpoint))
 			endpoint_release(endpoint);
 		return (int)rc;
 	}
@@ -190,7 +190,7 @@ static int64_t serve_endpoint(struct connection *connection, struct wire_msg *ms
 	rc = serve_file(connection, endpoint->file, msg, ret_fd);
 	endpoint_put(endpoint);
 	withdrawn = connection->withdrawn;
-	if (rc < 0 && withdrawn && endpoint_retire(withdrawn))
+	if (rc < 0 && withdrawn && endpoint_retire(connection->service, withdrawn))
 		endpoint_release(withdrawn);
 	return rc;
 }

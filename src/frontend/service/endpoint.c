@@ -60,6 +60,7 @@ struct endpoint *endpoint_new(struct service *service, struct file *file)
 	endpoint->service = service;
 	endpoint->file = file;
 	endpoint->b = -1;
+	endpoint->lent = -1;
 	atomic_store(&endpoint->readable, false);
 	atomic_store(&endpoint->users, 1);
 	return endpoint;
@@ -70,9 +71,38 @@ void endpoint_free(struct endpoint *endpoint)
 	struct service *service = endpoint->service;
 
 	atomic_store(&endpoint->users, 0);
-	lock_take(&service->lock);
-	LIST_INSERT_HEAD(&service->unused, endpoint, entry);
-	lock_release(&service->lock);
+	LOCK_SCOPED(&service->lock);
+	LIST_INSERT_HEAD(endpoint->lent >= 0 ? &service->stale : &service->unused, endpoint, entry);
+}
+
+void endpoint_collect_stale(struct service *service)
+{
+	struct endpoint *endpoint;
+
+	LOCK_SCOPED(&service->lock);
+	while ((endpoint = LIST_FIRST(&service->stale))) {
+		LIST_REMOVE(endpoint, entry);
+		service->hooks->unplace(endpoint->lent);
+		endpoint->lent = -1;
+		LIST_INSERT_HEAD(&service->unused, endpoint, entry);
+	}
+}
+
+void endpoint_lent_moved(struct service *service, int from, int to)
+{
+	struct endpoint *endpoint;
+
+	LOCK_SCOPED(&service->lock);
+	for (int i = 0; i < SERVICE_BUCKETS; i++) {
+		LIST_FOREACH(endpoint, &service->endpoints[i], entry) {
+			if (endpoint->lent == from)
+				endpoint->lent = to;
+		}
+	}
+	LIST_FOREACH(endpoint, &service->stale, entry) {
+		if (endpoint->lent == from)
+			endpoint->lent = to;
+	}
 }
 
 static struct endpoint *find_locked(struct service *service, const uint64_t id[2])
@@ -195,9 +225,9 @@ static bool retire_locked(struct endpoint *endpoint)
 	return true;
 }
 
-bool endpoint_retire(struct endpoint *endpoint)
+bool endpoint_retire(struct service *service, struct endpoint *endpoint)
 {
-	LOCK_SCOPED(&endpoint->service->lock);
+	LOCK_SCOPED(&service->lock);
 	return retire_locked(endpoint);
 }
 
@@ -276,6 +306,8 @@ void endpoint_release(struct endpoint *endpoint)
 	service->hooks->forget(service, endpoint);
 	endpoint_put(endpoint);
 	release_end(service, inside);
+	if (!inside)
+		endpoint_collect_stale(service);
 }
 
 void endpoint_release_handed(struct service *service)
@@ -343,6 +375,17 @@ void endpoint_mark(struct endpoint *endpoint)
 		identity_mark(endpoint->b);
 }
 
+/* The same in the program: false if that has no B. */
+static bool mark_lent(struct endpoint *endpoint)
+{
+	LOCK_SCOPED(&endpoint->service->lock);
+	if (endpoint->lent < 0)
+		return false;
+	if (!identity_marked(endpoint->lent))
+		identity_mark(endpoint->lent);
+	return true;
+}
+
 void endpoint_changed(struct file_front *front)
 {
 	struct endpoint *endpoint = (struct endpoint *)front;
@@ -351,8 +394,10 @@ void endpoint_changed(struct file_front *front)
 
 	if (atomic_exchange(&endpoint->readable, readable) == readable)
 		return;
-	if (readable)
-		service_ready(service, endpoint);
-	else if (!service_inside(service))
+	if (service_inside(service))
+		endpoint_mark(endpoint);
+	else if (!readable)
 		service->hooks->drain(service, endpoint);
+	else if (!mark_lent(endpoint))
+		service_ready(service, endpoint);
 }

@@ -9,6 +9,9 @@
 struct endpoint *endpoint_new(struct service *service, struct file *file);
 /* Undoes endpoint_new(); the reference stays the caller's. */
 void endpoint_free(struct endpoint *endpoint);
+/* In the program: closes what it has of those that are gone. */
+void endpoint_collect_stale(struct service *service);
+void endpoint_lent_moved(struct service *service, int from, int to);
 /* In a service's thread: serves B from now on. -errno: B is still the caller's. */
 int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b);
 /* Makes a pair and serves its B; A is the caller's. */
@@ -19,7 +22,7 @@ int service_adopt(struct service *service, struct client *client, int a, struct 
  * In a service's thread: if the last descriptor is closed, takes the endpoint out of the table. True: the caller goes
  * on with endpoint_release(), in any thread without locks.
  */
-bool endpoint_retire(struct endpoint *endpoint);
+bool endpoint_retire(struct service *service, struct endpoint *endpoint);
 /* ... or NULL. With `hand` it is the program that goes on, or the service if the program dies before. */
 struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2], bool hand);
 /* All of them, for the program: a chain by `next`, or NULL. */

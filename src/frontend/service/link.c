@@ -16,6 +16,7 @@ static int64_t link_call(struct service *service, struct wire_msg *msg, int fd, 
 {
 	int rc;
 
+	endpoint_collect_stale(service);
 	LOCK_SCOPED(&service->link_lock);
 	if (service->link < 0)
 		return -EIO;
@@ -29,11 +30,28 @@ static int64_t link_call(struct service *service, struct wire_msg *msg, int fd, 
 	return rc ? rc : msg->result;
 }
 
-void service_link_moved(struct service *service, int from, int to)
+void service_moved(struct service *service, int from, int to)
 {
-	LOCK_SCOPED(&service->link_lock);
+	lock_take(&service->link_lock);
 	if (service->link == from)
 		service->link = to;
+	lock_release(&service->link_lock);
+	endpoint_lent_moved(service, from, to);
+}
+
+/* Not to get one is no failure: readiness then goes by the service. */
+static void borrow(struct service *service, struct endpoint *endpoint)
+{
+	struct wire_msg msg = {.op = WIRE_LEND, .arg = {(uintptr_t)endpoint}};
+	int fd = -1, placed;
+
+	if (!endpoint->file->ops->poll || link_call(service, &msg, -1, &fd) < 0 || fd < 0)
+		return;
+	placed = service->hooks->place(fd);
+	if (placed < 0)
+		close(fd);
+	LOCK_SCOPED(&service->lock);
+	endpoint->lent = placed < 0 ? -1 : placed;
 }
 
 int service_install(struct service *service, struct file *file, int *ret_fd,
@@ -59,6 +77,7 @@ int service_install(struct service *service, struct file *file, int *ret_fd,
 		return (int)rc;
 	}
 	file_put(file);
+	borrow(service, endpoint);
 	*ret_fd = fd;
 	*ret_endpoint = endpoint;
 	return 0;
@@ -112,10 +131,7 @@ void service_ready(struct service *service, struct endpoint *endpoint)
 	struct wire_msg msg = {.op = WIRE_READY, .arg = {(uintptr_t)endpoint}};
 	QUIET;
 
-	if (service_inside(service))
-		endpoint_mark(endpoint);
-	else
-		link_call(service, &msg, -1, NULL);
+	link_call(service, &msg, -1, NULL);
 }
 
 /* The service's side. */
@@ -143,7 +159,7 @@ static int64_t link_closed(struct service *service, struct wire_msg *msg)
 static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 {
 	struct endpoint *endpoint = (struct endpoint *)(uintptr_t)msg->arg[0];
-	int a = -1;
+	int a = -1, lent = -1;
 
 	atomic_fetch_add(&service->messages, 1);
 	switch (msg->op) {
@@ -160,6 +176,10 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 		msg->arg[0] = (uintptr_t)endpoint_retire_all(service);
 		msg->result = 0;
 		break;
+	case WIRE_LEND:
+		lent = endpoint->b;
+		msg->result = 0;
+		break;
 	case WIRE_READY:
 		endpoint_mark(endpoint);
 		msg->result = 0;
@@ -171,7 +191,7 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 		close(fd);
 	msg->op = WIRE_REPLY;
 	atomic_fetch_add(&service->messages, 1);
-	wire_send(service->link_end, msg, a);
+	wire_send(service->link_end, msg, a < 0 ? lent : a);
 	if (a >= 0)
 		close(a);
 }

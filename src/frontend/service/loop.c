@@ -46,6 +46,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	lock_init(&service->link_lock, RANK_ENDPOINT);
 	pthread_cond_init(&service->released, NULL);
 	LIST_INIT(&service->unused);
+	LIST_INIT(&service->stale);
 	LIST_INIT(&service->peers);
 	LIST_INIT(&service->handed);
 	for (int i = 0; i < SERVICE_BUCKETS; i++)
@@ -55,7 +56,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	return 0;
 }
 
-int service_start(struct service *service, int (*place)(int fd))
+int service_start(struct service *service)
 {
 	int fds[2], rc;
 
@@ -67,7 +68,7 @@ int service_start(struct service *service, int (*place)(int fd))
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
 	service->link_end = fds[1];
-	service->link = place(fds[0]);
+	service->link = service->hooks->place(fds[0]);
 	rc = service->link < 0 ? service->link : service_spawn(service);
 	close(fds[1]);
 	if (rc) {
@@ -202,7 +203,7 @@ static void loop_event(struct service *service, const struct epoll_event *event)
 		return;
 	}
 	if (event->events & EPOLLHUP) {
-		if (endpoint_retire(endpoint))
+		if (endpoint_retire(service, endpoint))
 			endpoint_release(endpoint);
 	} else {
 		endpoint_receive(service, endpoint);

@@ -40,6 +40,11 @@ struct endpoint {
 	atomic_uint users; /* calls in flight, and 1 until the last close */
 	uint64_t id[2];	   /* lock of the service: as the identity's */
 	int b; /* lock of the service: server end, a number in the service's table; -1: none */
+	/*
+	 * A duplicate of B in the program's table, for files whose readiness changes: a device that raises an event must not
+	 * wait for the service. -1: none.
+	 */
+	int lent;
 	atomic_bool readable;	    /* as the program's side saw it last */
 	LIST_ENTRY(endpoint) entry; /* in one of the service's lists */
 	atomic_int hint;	    /* the owner's: a number that the program may know it by */
@@ -58,6 +63,11 @@ struct service_hooks {
 		    struct file **ret_file);
 	/* The endpoint has seen its last close: nothing may refer to it any more. */
 	void (*forget)(struct service *service, struct endpoint *endpoint);
+	/*
+	 * In the program: moves a descriptor of ours to where it doesn't disturb, or -errno and it stays; and closes it there.
+	 */
+	int (*place)(int fd);
+	void (*unplace)(int fd);
 	/* Takes the marker out of a file that is not readable any more, if this process knows a descriptor of it. */
 	void (*drain)(struct service *service, struct endpoint *endpoint);
 	/* The program has executed another one or is gone; its memory stays. */
@@ -79,6 +89,8 @@ struct service {
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */
 	struct endpoint_list unused;
+	struct endpoint_list
+		stale; /* unused, but the program has to close its duplicate of B yet */
 	LIST_HEAD(, peer) peers;
 	/* Last closes that the program was told of and has not begun to carry out: they may become the service's work. */
 	struct endpoint_list handed;
@@ -102,14 +114,11 @@ struct service {
 
 /* Allocates; starts nothing. -ENOMEM. */
 int service_new(const struct service_hooks *hooks, void *owner, struct service **ret_service);
-/*
- * Starts the process if it isn't running. `place` moves a descriptor of the program to where it doesn't disturb, and
- * returns its new number. -ENOMEM, -EMFILE, -EAGAIN.
- */
-int service_start(struct service *service, int (*place)(int fd));
+/* Starts the process if it isn't running. -ENOMEM, -EMFILE, -EAGAIN. */
+int service_start(struct service *service);
 
-/* The link has a new number in the program's table. */
-void service_link_moved(struct service *service, int from, int to);
+/* One of ours has a new number in the program's table. */
+void service_moved(struct service *service, int from, int to);
 
 /* The endpoint with this identity, with a use, or NULL. */
 struct endpoint *service_find(struct service *service, const uint64_t id[2]);

@@ -28,6 +28,7 @@ enum wire_op {
 	WIRE_INSTALL,  /* make a pair and serve it; the reply carries A */
 	WIRE_CLAIM,    /* serve what the descriptor with it is; -EAGAIN: somebody else does */
 	WIRE_CATCH_UP, /* take out all that have seen their last close; the reply: a chain */
+	WIRE_LEND,     /* the reply carries a duplicate of the file's B */
 	WIRE_READY,    /* put the marker in */
 	/* What the service asks while it serves a request. arg[0]: descriptor number */
 	WIRE_FD_FILE,	 /* what is it? result 0 and id, or -EBADF, -ENOENT */

@@ -53,7 +53,7 @@ def poll(fd, events=0x1ff):
 def descriptors():
     """The open numbers, but for those that the shim keeps for itself and the listing's own."""
     numbers = [int(name) for name in os.listdir("/proc/self/fd")]
-    return sorted(n for n in numbers if n < 900 and os.path.exists(f"/proc/self/fd/{n}"))
+    return sorted(n for n in numbers if n < 300 and os.path.exists(f"/proc/self/fd/{n}"))
 
 
 def fork(function, *args):
