@@ -3,6 +3,7 @@
  * ioctl(): the call that all is about. Three loads decide for a descriptor of which something is known. A number that is
  * believed foreign is looked at again for commands of our type, so that a stale belief costs time and not truth.
  */
+#include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/trace.h"
@@ -33,7 +34,9 @@ static long local_ioctl(int fd, struct endpoint *endpoint, unsigned int cmd, uin
 		rc = REAL(ioctl)(fd, cmd, arg);
 		rc = rc < 0 ? -errno : rc;
 	} else {
+		defer_begin();
 		rc = file_ioctl(endpoint->file, &process->client, cmd, arg);
+		defer_end();
 		if (rc < 0)
 			process_settle_withdrawn(process);
 	}

@@ -3,6 +3,7 @@
  * Calls that change the program's address space. Mappings of our descriptors are made from what the file names. Before
  * memory goes the core is told, for it may be pinned; after it has changed what was believed of it is forgotten.
  */
+#include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/trace.h"
@@ -28,7 +29,9 @@ static void going(const void *addr, size_t len)
 
 	if (!process)
 		return;
+	defer_begin();
 	machine_memory_going(process->machine, (uintptr_t)addr, len);
+	defer_end();
 	remotes_going(&process->remotes, (uintptr_t)addr, len);
 }
 
@@ -139,8 +142,11 @@ static void moved(const void *from, const void *to, size_t len)
 {
 	struct process *process = process_if_any();
 
-	if (process)
-		machine_memory_moved(process->machine, (uintptr_t)from, (uintptr_t)to, len);
+	if (!process)
+		return;
+	defer_begin();
+	machine_memory_moved(process->machine, (uintptr_t)from, (uintptr_t)to, len);
+	defer_end();
 }
 
 SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* read(), write() and their kin: bytes of ours come from the file, not from the socket that stands for it. */
+#include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/trace.h"
@@ -20,9 +21,13 @@ struct transfer {
 static ssize_t transfer_local(struct endpoint *endpoint, const struct transfer *transfer)
 {
 	struct client *client = process_client(process_get());
+	ssize_t rc;
 
-	return (transfer->write ? file_write : file_read)(endpoint->file, client, transfer->buf,
-							  transfer->count, transfer->at);
+	defer_begin();
+	rc = (transfer->write ? file_write : file_read)(endpoint->file, client, transfer->buf,
+							transfer->count, transfer->at);
+	defer_end();
+	return rc;
 }
 
 static ssize_t transfer_remote(int fd, const struct descriptor *descriptor,

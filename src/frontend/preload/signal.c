@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signals. The handlers for SIGSEGV and SIGBUS are the guard's (base/guard.h), which stands in front of the program's; and
- * the guard wants to know which threads block them.
+ * the guard wants to know which threads block them. In front of all other handlers stands one that makes them wait while the core works
+ * (frontend/preload/defer.h).
  */
 #include "base/guard.h"
+#include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 
@@ -14,18 +16,21 @@ static bool guarded(int sig)
 	return sig == SIGSEGV || sig == SIGBUS;
 }
 
+static int set_action(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return guarded(sig) ? guard_sigaction(sig, act, old) : defer_sigaction(sig, act, old);
+}
+
 SHIM int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	if (!guarded(sig))
-		return REAL(sigaction)(sig, act, old);
-	return (int)shim_result(guard_sigaction(sig, act, old));
+	return (int)shim_result(set_action(sig, act, old));
 }
 
 /* signal() and its variants differ in flags alone. */
 static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
 {
 	struct sigaction act = {.sa_handler = handler, .sa_flags = flags}, old;
-	int rc = guard_sigaction(sig, &act, &old);
+	int rc = set_action(sig, &act, &old);
 
 	if (rc) {
 		errno = -rc;
@@ -36,7 +41,7 @@ static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
 
 SHIM sighandler_t signal(int sig, sighandler_t handler)
 {
-	return guarded(sig) ? set_handler(sig, handler, SA_RESTART) : REAL(signal)(sig, handler);
+	return set_handler(sig, handler, SA_RESTART);
 }
 
 sighandler_t bsd_signal(int sig, sighandler_t handler);
@@ -47,8 +52,7 @@ SHIM sighandler_t bsd_signal(int sig, sighandler_t handler)
 
 SHIM sighandler_t sysv_signal(int sig, sighandler_t handler)
 {
-	return guarded(sig) ? set_handler(sig, handler, (int)(SA_RESETHAND | SA_NODEFER))
-			    : REAL(sysv_signal)(sig, handler);
+	return set_handler(sig, handler, (int)(SA_RESETHAND | SA_NODEFER));
 }
 
 SHIM sighandler_t __sysv_signal(int sig, sighandler_t handler)
