@@ -196,6 +196,7 @@ static int make_folders(const char *path)
 	return 0;
 }
 
+/* The umask is 0. */
 static int make_node(const struct node *node)
 {
 	int r = make_folders(node->path);
@@ -205,7 +206,7 @@ static int make_node(const struct node *node)
 	if (mknod(node->path, S_IFCHR | node->mode, makedev(node->major, node->minor)) &&
 	    mknod(node->path, S_IFSOCK | node->mode, 0))
 		return -errno;
-	return chmod(node->path, node->mode) ? -errno : 0;
+	return 0;
 }
 
 static int build(struct old_dev *old, const char **ret_step)
