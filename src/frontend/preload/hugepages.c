@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/mm.h"
 #include "frontend/preload/next.h"
 #include "frontend/preload/path_tree.h"
 #include "frontend/preload/view.h"
@@ -28,6 +29,7 @@
 #define SHIFT_BITS    26 /* MAP_HUGE_SHIFT and its kin: the same everywhere */
 #define SHIFT_MASK    0x3f
 #define DEFAULT_SHIFT 21
+#define ORDINARY_PAGE 4096
 
 /* How many 2 MiB pages there seem to be: 64 GiB, for programs that look before they ask. */
 #define PRETENDED_PAGES 32768
@@ -133,10 +135,31 @@ static void *mmap_huge(struct mmap_call call, unsigned int shift)
 	return fixed ? real_mmap(&call) : mmap_aligned(call, align);
 }
 
+/* The core takes the pages for what the program was told: an IOMMU's entries for them are large. */
+static void tell_core(const void *addr, size_t length, size_t page_size)
+{
+	struct mm *mm = mm_self();
+
+	if (!mm)
+		return;
+	mm_pretend_pages(mm, (uintptr_t)addr, length, page_size);
+	mm_put(mm);
+}
+
+void hugepages_gone(const void *addr, size_t length)
+{
+	int saved = errno;
+
+	if (pretended)
+		tell_core(addr, length, ORDINARY_PAGE);
+	errno = saved;
+}
+
 bool hugepages_mmap(const struct mmap_call *call, void **ret_addr)
 {
 	bool anonymous = call->flags & MAP_ANONYMOUS;
 	unsigned int shift;
+	size_t align;
 	int saved = errno;
 
 	if (!pretended || (anonymous && !(call->flags & MAP_HUGETLB)))
@@ -146,8 +169,11 @@ bool hugepages_mmap(const struct mmap_call *call, void **ret_addr)
 	if (!shift)
 		return false;
 	*ret_addr = mmap_huge(*call, shift);
-	if (*ret_addr != MAP_FAILED)
-		errno = saved;
+	if (*ret_addr == MAP_FAILED)
+		return true;
+	align = (size_t)1 << shift;
+	tell_core(*ret_addr, (call->length + align - 1) & -align, align);
+	errno = saved;
 	return true;
 }
 

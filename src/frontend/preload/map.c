@@ -98,8 +98,10 @@ static void *map(const struct mmap_call *call)
 	bool file = call->fd >= 0 && !(call->flags & MAP_ANONYMOUS);
 	void *addr;
 
-	if (replaces)
+	if (replaces) {
 		going(call->addr, call->length);
+		hugepages_gone(call->addr, call->length);
+	}
 	if (file && descriptor_slot(call->fd) != SLOT_FOREIGN && map_ours(call, &addr)) {
 		if (trace_on)
 			trace_mmap(call, addr);
@@ -134,6 +136,8 @@ SHIM int munmap(void *addr, size_t length)
 	going(addr, length);
 	rc = REAL(munmap)(addr, length);
 	changed(addr, length);
+	if (!rc)
+		hugepages_gone(addr, length);
 	return rc;
 }
 

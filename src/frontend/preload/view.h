@@ -46,6 +46,8 @@ struct mmap_call {
  * is the answer (MAP_FAILED: errno says why).
  */
 bool hugepages_mmap(const struct mmap_call *call, void **ret_addr);
+/* After munmap(), and an mmap() over other mappings: the range holds no pretended pages any more. Keeps errno. */
+void hugepages_gone(const void *addr, size_t length);
 
 /*
  * What the path calls ask; the descriptor calls' side provides it.
