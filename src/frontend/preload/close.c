@@ -44,17 +44,21 @@ SHIM int fclose(FILE *stream)
 	return rc;
 }
 
-/* Copies start unknown: what they are is in the descriptor. */
-static int copied(int fd)
+/* Copies of ours start unknown: what they are is in the descriptor. */
+static int copied(int from, int fd)
 {
-	if (fd >= 0)
+	if (fd < 0)
+		return fd;
+	if (descriptor_slot(from) == SLOT_FOREIGN)
+		descriptor_remember(fd, SLOT_FOREIGN);
+	else
 		descriptor_forget(fd);
 	return fd;
 }
 
 SHIM int dup(int fd)
 {
-	return copied(REAL(dup)(fd));
+	return copied(fd, REAL(dup)(fd));
 }
 
 SHIM int dup2(int fd, int to)
@@ -104,7 +108,7 @@ static int status_flags(int fd, int flags)
 static int control_result(int fd, int cmd, int rc)
 {
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		return copied(rc);
+		return copied(fd, rc);
 	return cmd == F_GETFL ? status_flags(fd, rc) : rc;
 }
 

@@ -57,13 +57,21 @@ int descriptor_of(uintptr_t slot)
 	return -1;
 }
 
+/* A vfork child has the memory but other descriptors. */
+static bool owns_slots(void)
+{
+	int pid = getpid(), owner = 0;
+
+	return atomic_compare_exchange_strong(&descriptors->owner, &owner, pid) || owner == pid;
+}
+
 void descriptor_remember(int fd, uintptr_t slot)
 {
 	int end = atomic_load(&slots_end);
 
 	if (slot != SLOT_FOREIGN)
 		atomic_store(&any_ours, true);
-	if (!descriptors || fd >= DESCRIPTOR_SLOTS)
+	if (!descriptors || fd >= DESCRIPTOR_SLOTS || !owns_slots())
 		return;
 	while (end <= fd && !atomic_compare_exchange_weak(&slots_end, &end, fd + 1))
 		;

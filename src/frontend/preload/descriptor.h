@@ -2,7 +2,7 @@
 /*
  * What the shim knows of the program's descriptors. It is a cache and nothing else: everything can be found again from the
  * descriptor itself, so whoever is unsure of a number makes it unknown (a vfork child, which shares this memory but not
- * the descriptors, does it to its parent's). All of it is zero in a child after fork, by MADV_WIPEONFORK.
+ * the descriptors, does it to its parent's, and writes nothing else there). All of it is zero in a child after fork, by MADV_WIPEONFORK.
  */
 #ifndef UIOMMUFD_PRELOAD_DESCRIPTOR_H
 #define UIOMMUFD_PRELOAD_DESCRIPTOR_H
@@ -30,8 +30,10 @@ struct process;
 
 struct descriptors {
 	struct process *_Atomic process; /* NULL: this process has no state yet */
-	atomic_int
-		leaving; /* the thread that is about to end the process: no other may start a call */
+	/* The process whose descriptors these are; 0: not known yet. */
+	atomic_int owner;
+	/* The thread that is about to end the process: no other may start a call. */
+	atomic_int leaving;
 	_Atomic uintptr_t slots[DESCRIPTOR_SLOTS];
 };
 

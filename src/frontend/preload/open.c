@@ -77,7 +77,7 @@ static bool open_ours(int dirfd, const char *path, int flags, int *ret_fd)
 static int opened(int fd)
 {
 	if (fd >= 0)
-		descriptor_forget(fd);
+		descriptor_remember(fd, SLOT_FOREIGN);
 	return fd;
 }
 

@@ -99,12 +99,21 @@ static void process_free(struct process *process)
 	free(process);
 }
 
+/* Ordinary memory: a forked child keeps the signal handlers that came with it. */
+static atomic_bool used;
+
+bool process_was_used(void)
+{
+	return atomic_load_explicit(&used, memory_order_relaxed);
+}
+
 static struct process *process_new(void)
 {
 	struct process *process = mem_zalloc(sizeof(*process));
 
 	if (!process)
 		return NULL;
+	atomic_store(&used, true);
 	process->pid = getpid();
 	lock_init(&process->claiming, RANK_ENDPOINTS);
 	remotes_init(&process->remotes, &process_remote_ops);
@@ -155,6 +164,8 @@ void process_moved_descriptor(int from, int to)
 static void after_fork_in_child(void)
 {
 	descriptor_reserved_drop();
+	if (descriptors)
+		atomic_store(&descriptors->owner, getpid());
 	inject_disarm_all();
 }
 
@@ -175,6 +186,7 @@ static void map_descriptors(void)
 	if (__lsan_register_root_region)
 		__lsan_register_root_region(map, sizeof(*descriptors));
 	descriptors = map;
+	atomic_store(&descriptors->owner, getpid());
 }
 
 __attribute__((constructor)) static void process_init(void)

@@ -29,6 +29,8 @@ int process_open(struct process *process, struct client *client, const char *nod
 /* After a call of the core: descriptors that it took back see their last close now. */
 void process_settle_withdrawn(struct process *process);
 
+/* Has this process, or one that its memory comes from, had a struct process? */
+bool process_was_used(void);
 /* process.c: one of our own descriptors has a new number. */
 void process_moved_descriptor(int from, int to);
 

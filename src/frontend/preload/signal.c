@@ -11,9 +11,10 @@
 
 #include <pthread.h>
 
+/* Until this process, or one that it was forked from, uses a file, there is no guard to stand in front of anything. */
 static bool guarded(int sig)
 {
-	return sig == SIGSEGV || sig == SIGBUS;
+	return (sig == SIGSEGV || sig == SIGBUS) && process_was_used();
 }
 
 static int set_action(int sig, const struct sigaction *act, struct sigaction *old)
@@ -65,7 +66,8 @@ static void tell_guard(int how, const sigset_t *set)
 {
 	sigset_t now;
 
-	if (!set || (how != SIG_SETMASK && !sigismember(set, SIGSEGV) && !sigismember(set, SIGBUS)))
+	if (!set || !process_was_used() ||
+	    (how != SIG_SETMASK && !sigismember(set, SIGSEGV) && !sigismember(set, SIGBUS)))
 		return;
 	if (how == SIG_UNBLOCK && !REAL(pthread_sigmask)(SIG_BLOCK, NULL, &now))
 		set = &now;
