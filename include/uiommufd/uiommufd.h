@@ -26,8 +26,8 @@
  * can be polled, read and written by the system calls, duplicated, sent to other processes and closed. What
  * they can't have from it is the exact behaviour of the kernel's descriptors, which uiommufd_read() and uiommufd_write() give. A descriptor keeps the node that it
  * came from open. Descriptors that the program names in ioctls (memfds, dma-bufs) are its own. Behind them is a helper
- * process, started with the first one, that shares the program's memory; its connection takes one descriptor number from 1000 upward, which the program must not
- * close.
+ * process, started with the first one, that shares the program's memory. The library keeps a number from 1000 upward for its
+ * connection to that, and one for each descriptor that it has given: the program must not close these.
  */
 #ifndef UIOMMUFD_UIOMMUFD_H
 #define UIOMMUFD_UIOMMUFD_H

@@ -32,6 +32,27 @@ void file_changed(struct file *file)
 		front->changed(front);
 }
 
+bool file_offer(struct file *file, const void *message, size_t len)
+{
+	struct file_front *front = atomic_load_explicit(&file->front, memory_order_acquire);
+
+	return front && front->offer && front->offer(front, message, len);
+}
+
+enum file_offer file_withdraw(struct file *file)
+{
+	struct file_front *front = atomic_load_explicit(&file->front, memory_order_acquire);
+
+	/* Without descriptors there are no readers. */
+	return front ? front->withdraw(front) : FILE_WITHDRAWN;
+}
+
+void file_taken(struct file *file)
+{
+	if (file->ops->taken)
+		file->ops->taken(file);
+}
+
 long file_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg)
 {
 	return file->ops->ioctl ? file->ops->ioctl(file, client, cmd, arg) : -ENOTTY;

@@ -9,6 +9,7 @@
 #define UIOMMUFD_CORE_FILE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -39,14 +40,32 @@ struct file_ops {
 	unsigned int (*poll)(struct file *file);
 	/* 0 or -errno. Empty: -ENODEV. */
 	int (*mmap)(struct file *file, struct client *client, struct file_mapping *mapping);
+	/* A message that was offered may have been read by now. No lock is held. Empty: nothing is ever offered. */
+	void (*taken)(struct file *file);
 	/* The last reference is gone: frees the file. No lock is held. */
 	void (*release)(struct file *file);
 };
 
-/* A frontend's part of a file. */
+/* What has become of a message that was offered. */
+enum file_offer {
+	FILE_WITHDRAWN, /* it is taken back: nobody will see it */
+	FILE_READ,	/* somebody has read it */
+	FILE_STUCK,	/* nobody has read it yet, and it is out of reach */
+};
+
+/*
+ * A frontend's part of a file. All is called with the context's lock held, and takes only RANK_ENDPOINT.
+ *
+ * A program may read a descriptor in ways that its frontend doesn't see (io_uring). For these a file offers the message that a read would
+ * give next; at most one at a time. Until it is withdrawn it may be read at any time, of which `taken` tells afterwards.
+ */
 struct file_front {
-	/* What poll answers may have changed. Called with the context's lock held: takes only RANK_ENDPOINT. */
+	/* What poll answers may have changed. */
 	void (*changed)(struct file_front *front);
+	/* False: it can't be offered, or something stands there. Empty: never. */
+	bool (*offer)(struct file_front *front, const void *message, size_t len);
+	/* Of the message that was offered last. */
+	enum file_offer (*withdraw)(struct file_front *front);
 };
 
 struct file {
@@ -59,6 +78,9 @@ void file_init(struct file *file, const struct file_ops *ops); /* with one refer
 struct file *file_get(struct file *file);
 void file_put(struct file *file);
 void file_changed(struct file *file);
+bool file_offer(struct file *file, const void *message, size_t len);
+enum file_offer file_withdraw(struct file *file);
+void file_taken(struct file *file);
 
 long file_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg);
 ssize_t file_read(struct file *file, struct client *client, uint64_t buf, size_t count,

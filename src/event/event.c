@@ -21,11 +21,15 @@ static ssize_t event_read(struct file *file, struct client *client, uint64_t buf
 			  int64_t pos)
 {
 	struct event_file *ef = (struct event_file *)file;
+	ssize_t rc;
 
 	if (pos != -1)
 		return -ESPIPE;
 	LOCK_SCOPED(&ef->ctx->lock);
-	return ef->event->ops->read(ef->event, client, buf, count < MAX_COUNT ? count : MAX_COUNT);
+	event_settle(ef->event);
+	rc = ef->event->ops->read(ef->event, client, buf, count < MAX_COUNT ? count : MAX_COUNT);
+	event_changed(ef->event);
+	return rc;
 }
 
 static ssize_t event_write(struct file *file, struct client *client, uint64_t buf, size_t count,
@@ -48,6 +52,22 @@ static unsigned int event_poll(struct file *file)
 	return ef->event ? ef->event->ops->poll(ef->event) : 0;
 }
 
+/* Goes on with what comes next, if it was read. */
+static void event_taken(struct file *file)
+{
+	struct event_file *ef = (struct event_file *)file;
+	struct event *event = ef->event;
+
+	LOCK_SCOPED(&ef->ctx->lock);
+	if (!event || !(event->offering || event->stuck) || file_withdraw(file) == FILE_STUCK)
+		return;
+	event->stuck = false;
+	if (event->offering)
+		event->ops->offered(event, true);
+	event->offering = false;
+	event_changed(event);
+}
+
 static void event_release(struct file *file)
 {
 	struct event_file *ef = (struct event_file *)file;
@@ -55,6 +75,7 @@ static void event_release(struct file *file)
 
 	lock_take(&ctx->lock);
 	if (ef->event) {
+		event_settle(ef->event);
 		ef->event->file = NULL;
 		object_unuse(&ef->event->object);
 	}
@@ -74,6 +95,7 @@ static struct event_file *new_file(struct event *event)
 		.read = event_read,
 		.write = event_write,
 		.poll = event_poll,
+		.taken = event_taken,
 		.release = event_release,
 	};
 	file_init(&ef->file, &ef->ops);
@@ -138,8 +160,32 @@ int event_respond_new(struct ucmd *ucmd, size_t size, struct event *event, int f
 	return rc;
 }
 
+void event_settle(struct event *event)
+{
+	enum file_offer end;
+
+	if (!event->offering && !event->stuck)
+		return;
+	end = file_withdraw(&event->file->file);
+	event->stuck = end == FILE_STUCK;
+	/* What is out of reach counts as read: it will be. */
+	if (event->offering)
+		event->ops->offered(event, end != FILE_WITHDRAWN);
+	event->offering = false;
+}
+
 void event_changed(struct event *event)
 {
-	if (event->file)
-		file_changed(&event->file->file);
+	const void *message;
+	size_t len;
+
+	if (!event->file)
+		return;
+	if (!event->offering && !event->stuck) {
+		len = event->ops->next(event, &message);
+		event->offering = len && file_offer(&event->file->file, message, len);
+		if (len && !event->offering)
+			event->ops->offered(event, false);
+	}
+	file_changed(&event->file->file);
 }

@@ -19,6 +19,12 @@ struct event_ops {
 	ssize_t (*read)(struct event *event, struct client *client, uint64_t buf, size_t count);
 	ssize_t (*write)(struct event *event, struct client *client, uint64_t buf, size_t count);
 	unsigned int (*poll)(struct event *event);
+	/*
+	 * What a read would give first, to be offered to readers that nobody sees (core/file.h): its length, 0 if there is nothing. Its
+	 * memory stays until `offered` tells what became of it; meanwhile it must stay the first, or event_settle() be called before.
+	 */
+	size_t (*next)(struct event *event, const void **ret_message);
+	void (*offered)(struct event *event, bool read);
 };
 
 /* An object with a descriptor: embedded in the fault queue and the vEVENTQ. */
@@ -26,6 +32,8 @@ struct event {
 	struct object object;
 	const struct event_ops *ops;
 	struct event_file *file; /* while a descriptor is open */
+	bool offering;		 /* the first message is also in the descriptor's own queue */
+	bool stuck;		 /* one that is no longer the first has stayed there */
 };
 
 /*
@@ -38,7 +46,9 @@ int event_open(struct event *event, struct client *client);
  * object.
  */
 int event_respond_new(struct ucmd *ucmd, size_t size, struct event *event, int fd);
-/* Answers of poll may have changed. */
+/* Is nothing offered from here on? Calls `offered` if it was. To be followed by event_changed(). */
+void event_settle(struct event *event);
+/* Answers of poll, or the first message, may have changed. */
 void event_changed(struct event *event);
 
 #endif

@@ -20,14 +20,16 @@
 struct fault_group {
 	TAILQ_ENTRY(fault_group) link; /* while queued */
 	const struct fault_source *source;
+	struct page_request last; /* what the answer goes to */
 	uint32_t n;
-	struct page_request requests[];
+	struct iommu_hwpt_pgfault messages[];
 };
 
 struct fault_queue {
 	struct event event;
 	TAILQ_HEAD(, fault_group) queued;
-	struct idmap read; /* struct fault_group by cookie: read, not answered */
+	struct idmap read;	     /* struct fault_group by cookie: read, not answered */
+	struct fault_group *offered; /* the first of the queue; its cookie is reserved */
 };
 
 #define MESSAGE_SIZE sizeof(struct iommu_hwpt_pgfault)
@@ -36,25 +38,40 @@ struct fault_queue {
 
 static void answer(struct fault_group *group, enum iommufd_page_response_code code)
 {
-	const struct page_request *last = &group->requests[group->n - 1];
 	struct iommu_dev *dev = group->source->dev;
 
 	if (dev->ops->page_response)
-		dev->ops->page_response(dev, last, code);
+		dev->ops->page_response(dev, &group->last, code);
 	free(group);
+}
+
+static struct iommu_hwpt_pgfault message(const struct fault_source *source,
+					 const struct page_request *request)
+{
+	return (struct iommu_hwpt_pgfault){
+		.flags = (request->pasid_valid ? IOMMU_PGFAULT_FLAGS_PASID_VALID : 0) |
+			 (request->last ? IOMMU_PGFAULT_FLAGS_LAST_PAGE : 0),
+		.dev_id = source->dev_id,
+		.pasid = request->pasid,
+		.grpid = request->grpid,
+		.perm = request->perm,
+		.addr = request->addr,
+	};
 }
 
 int fault_deliver(struct object *queue, const struct fault_source *source,
 		  const struct page_request *requests, uint32_t n)
 {
 	struct fault_queue *faults = (struct fault_queue *)queue;
-	struct fault_group *group = mem_alloc(sizeof(*group) + n * sizeof(*requests));
+	struct fault_group *group = mem_alloc(sizeof(*group) + n * MESSAGE_SIZE);
 
 	if (!group)
 		return -ENOMEM;
 	group->source = source;
 	group->n = n;
-	memcpy(group->requests, requests, n * sizeof(*requests));
+	group->last = requests[n - 1];
+	for (uint32_t i = 0; i < n; i++)
+		group->messages[i] = message(source, &requests[i]);
 	TAILQ_INSERT_TAIL(&faults->queued, group, link);
 	event_changed(&faults->event);
 	return 0;
@@ -79,6 +96,8 @@ void fault_forget(struct object *queue, const struct fault_source *source)
 	struct fault_group *group;
 	uint32_t cookie = 0;
 
+	if (faults->offered && faults->offered->source == source)
+		event_settle(&faults->event);
 	forget_queued(faults, source);
 	while ((group = idmap_next(&faults->read, cookie, &cookie))) {
 		if (group->source != source)
@@ -91,43 +110,61 @@ void fault_forget(struct object *queue, const struct fault_source *source)
 
 /* ---- the descriptor ---- */
 
-static struct iommu_hwpt_pgfault message(const struct fault_group *group, uint32_t i,
-					 uint32_t cookie)
+/* Gives a group the cookie by which it will be answered. -ENOMEM. */
+static int reserve_cookie(struct fault_queue *faults, struct fault_group *group)
 {
-	const struct page_request *request = &group->requests[i];
+	uint32_t cookie;
+	int rc = idmap_reserve(&faults->read, &cookie);
 
-	return (struct iommu_hwpt_pgfault){
-		.flags = (request->pasid_valid ? IOMMU_PGFAULT_FLAGS_PASID_VALID : 0) |
-			 (request->last ? IOMMU_PGFAULT_FLAGS_LAST_PAGE : 0),
-		.dev_id = group->source->dev_id,
-		.pasid = request->pasid,
-		.grpid = request->grpid,
-		.perm = request->perm,
-		.addr = request->addr,
-		.cookie = cookie,
-	};
+	for (uint32_t i = 0; !rc && i < group->n; i++)
+		group->messages[i].cookie = cookie;
+	return rc;
+}
+
+static void mark_read(struct fault_queue *faults, struct fault_group *group)
+{
+	TAILQ_REMOVE(&faults->queued, group, link);
+	idmap_publish(&faults->read, group->messages[0].cookie, group);
 }
 
 /* Copies a whole group out; only then it counts as read. */
 static int read_group(struct fault_queue *faults, struct fault_group *group, struct client *client,
 		      uint64_t buf)
 {
-	uint32_t cookie;
-	int rc = idmap_reserve(&faults->read, &cookie);
+	int rc = reserve_cookie(faults, group);
 
 	if (rc)
 		return rc;
-	for (uint32_t i = 0; i < group->n; i++) {
-		struct iommu_hwpt_pgfault out = message(group, i, cookie);
-
-		if (client_write(client, buf + i * MESSAGE_SIZE, &out, sizeof(out))) {
-			idmap_remove(&faults->read, cookie);
-			return -EFAULT;
-		}
+	if (client_write(client, buf, group->messages, group->n * MESSAGE_SIZE)) {
+		idmap_remove(&faults->read, group->messages[0].cookie);
+		return -EFAULT;
 	}
-	TAILQ_REMOVE(&faults->queued, group, link);
-	idmap_publish(&faults->read, cookie, group);
+	mark_read(faults, group);
 	return 0;
+}
+
+static size_t fault_next(struct event *event, const void **ret_message)
+{
+	struct fault_queue *faults = (struct fault_queue *)event;
+	struct fault_group *group = TAILQ_FIRST(&faults->queued);
+
+	if (!group || reserve_cookie(faults, group))
+		return 0;
+	faults->offered = group;
+	*ret_message = group->messages;
+	return group->n * MESSAGE_SIZE;
+}
+
+static void fault_offered(struct event *event, bool read)
+{
+	struct fault_queue *faults = (struct fault_queue *)event;
+	struct fault_group *group = faults->offered;
+
+	faults->offered = NULL;
+	if (read)
+		mark_read(faults, group);
+	else
+		idmap_remove(&faults->read, group->messages[0].cookie);
 }
 
 static ssize_t fault_read(struct event *event, struct client *client, uint64_t buf, size_t count)
@@ -150,8 +187,6 @@ static ssize_t fault_read(struct event *event, struct client *client, uint64_t b
 		if (!rc)
 			done += len;
 	}
-	if (done)
-		event_changed(event);
 	return done ? (ssize_t)done : rc;
 }
 
@@ -162,6 +197,11 @@ static int take_answer(struct fault_queue *faults, const struct iommu_hwpt_page_
 	if (response->code != IOMMUFD_PAGE_RESP_SUCCESS &&
 	    response->code != IOMMUFD_PAGE_RESP_INVALID)
 		return -EINVAL;
+	/* Its reader may be faster than the news that it was read. */
+	if (faults->offered && faults->offered->messages[0].cookie == response->cookie) {
+		event_settle(&faults->event);
+		event_changed(&faults->event);
+	}
 	group = idmap_find(&faults->read, response->cookie);
 	if (!group)
 		return -EINVAL;
@@ -204,6 +244,8 @@ static const struct event_ops fault_ops = {
 	.read = fault_read,
 	.write = fault_write,
 	.poll = fault_poll,
+	.next = fault_next,
+	.offered = fault_offered,
 };
 
 /* ---- the object ---- */

@@ -18,8 +18,8 @@
 
 struct vevent {
 	TAILQ_ENTRY(vevent) link;
-	struct iommufd_vevent_header header;
-	size_t len;
+	size_t len;			     /* of data */
+	struct iommufd_vevent_header header; /* with the data, what is read */
 	unsigned char data[];
 };
 
@@ -31,7 +31,8 @@ struct veventq {
 	uint32_t depth, count; /* of events with data */
 	uint32_t next_sequence;
 	TAILQ_HEAD(, vevent) queue;
-	struct vevent lost; /* queued at the tail while the latest events are lost */
+	struct vevent *offered; /* the first of the queue, or NULL */
+	struct vevent lost;	/* queued at the tail while the latest events are lost */
 	bool lost_queued;
 };
 
@@ -74,6 +75,9 @@ int viommu_report(struct viommu *viommu, uint32_t type, const void *data, size_t
 
 	if (!queue)
 		return -EOPNOTSUPP;
+	/* One that has been read makes room, and what is offered can't be changed. */
+	if (queue->offered && (queue->count >= queue->depth || queue->lost_queued))
+		event_settle(&queue->event);
 	sequence = queue->next_sequence;
 	queue->next_sequence = sequence == INT_MAX ? 0 : sequence + 1;
 	if (queue->count < queue->depth) {
@@ -95,13 +99,6 @@ int viommu_report(struct viommu *viommu, uint32_t type, const void *data, size_t
 }
 
 /* ---- the descriptor ---- */
-
-static int copy_out(struct client *client, uint64_t buf, const struct vevent *vevent)
-{
-	if (client_write(client, buf, &vevent->header, sizeof(vevent->header)))
-		return -EFAULT;
-	return client_write(client, buf + sizeof(vevent->header), vevent->data, vevent->len);
-}
 
 static void take_off(struct veventq *queue, struct vevent *vevent)
 {
@@ -126,14 +123,13 @@ static ssize_t veventq_read(struct event *event, struct client *client, uint64_t
 	while ((vevent = TAILQ_FIRST(&queue->queue))) {
 		size_t len = sizeof(vevent->header) + vevent->len;
 
-		rc = len > count - done ? -EINVAL : copy_out(client, buf + done, vevent);
+		rc = len > count - done ? -EINVAL
+					: client_write(client, buf + done, &vevent->header, len);
 		if (rc)
 			break;
 		take_off(queue, vevent);
 		done += len;
 	}
-	if (done)
-		event_changed(event);
 	return done ? (ssize_t)done : rc;
 }
 
@@ -144,10 +140,34 @@ static unsigned int veventq_poll(struct event *event)
 	return TAILQ_EMPTY(&queue->queue) ? 0 : EPOLLIN | EPOLLRDNORM;
 }
 
+static size_t veventq_next(struct event *event, const void **ret_message)
+{
+	struct veventq *queue = (struct veventq *)event;
+	struct vevent *vevent = TAILQ_FIRST(&queue->queue);
+
+	if (!vevent)
+		return 0;
+	queue->offered = vevent;
+	*ret_message = &vevent->header;
+	return sizeof(vevent->header) + vevent->len;
+}
+
+static void veventq_offered(struct event *event, bool read)
+{
+	struct veventq *queue = (struct veventq *)event;
+	struct vevent *vevent = queue->offered;
+
+	queue->offered = NULL;
+	if (read)
+		take_off(queue, vevent);
+}
+
 static const struct event_ops veventq_ops = {
 	.link = "anon_inode:[iommufd-viommu-event]",
 	.read = veventq_read,
 	.poll = veventq_poll,
+	.next = veventq_next,
+	.offered = veventq_offered,
 };
 
 /* ---- the object ---- */

@@ -29,16 +29,9 @@ void descriptor_remember(struct endpoint *endpoint, int fd)
 	atomic_store_explicit(&endpoint->hint, fd, memory_order_relaxed);
 }
 
-void library_drain(struct service *service, struct endpoint *endpoint)
+int library_descriptor(struct service *service, struct endpoint *endpoint)
 {
-	int fd = atomic_load_explicit(&endpoint->hint, memory_order_relaxed);
-	struct identity identity;
-
-	(void)service;
-	/* The program may have closed it, and use the number for something else. */
-	if (!identity_of(fd, &identity) && identity.id[0] == endpoint->id[0] &&
-	    identity.id[1] == endpoint->id[1])
-		identity_unmark(fd);
+	return atomic_load_explicit(&endpoint->hint, memory_order_relaxed);
 }
 
 ssize_t uiommufd_read(int fd, void *buf, size_t count)

@@ -10,7 +10,7 @@ struct service;
 int descriptor_get(int fd, struct endpoint **ret_endpoint);
 /* Where the program got it: probably still there when the service wants to take something out. */
 void descriptor_remember(struct endpoint *endpoint, int fd);
-/* The service's hook: takes out what makes the descriptor readable. */
-void library_drain(struct service *service, struct endpoint *endpoint);
+/* The service's hook: that number. */
+int library_descriptor(struct service *service, struct endpoint *endpoint);
 
 #endif

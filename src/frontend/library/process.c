@@ -92,7 +92,7 @@ static const struct service_hooks hooks = {
 	.place = library_place,
 	.unplace = unplace,
 	.forget = forget,
-	.drain = library_drain,
+	.descriptor = library_descriptor,
 	.moved = moved,
 	.account = account,
 	.going = going,
@@ -132,6 +132,7 @@ static struct library *library_new(void)
 		library_free(library);
 		return NULL;
 	}
+	library->service->program = &library->client;
 	return library;
 }
 

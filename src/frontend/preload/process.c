@@ -23,13 +23,9 @@ static void forget(struct service *service, struct endpoint *endpoint)
 	descriptor_forget_all((uintptr_t)endpoint);
 }
 
-static void drain(struct service *service, struct endpoint *endpoint)
+static int descriptor_number(struct service *service, struct endpoint *endpoint)
 {
-	int fd = descriptor_of((uintptr_t)endpoint);
-
-	(void)service;
-	if (fd >= 0)
-		identity_unmark(fd);
+	return descriptor_of((uintptr_t)endpoint);
 }
 
 int process_open(struct process *process, struct client *client, const char *node, int accmode,
@@ -81,7 +77,7 @@ static const struct service_hooks hooks = {
 	.unplace = descriptor_release,
 	.open = open_node,
 	.forget = forget,
-	.drain = drain,
+	.descriptor = descriptor_number,
 	.moved = moved,
 	.account = account,
 	.going = going,
@@ -123,6 +119,7 @@ static struct process *process_new(void)
 		process_free(process);
 		return NULL;
 	}
+	process->service->program = &process->client;
 	mm_track(process->client.mm, true); /* map.c keeps the promise */
 	return process;
 }

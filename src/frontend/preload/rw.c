@@ -37,11 +37,8 @@ static ssize_t transfer_remote(int fd, const struct descriptor *descriptor,
 		.op = transfer->write ? WIRE_WRITE : WIRE_READ,
 		.arg = {transfer->buf, transfer->count, (uint64_t)transfer->at},
 	};
-	int64_t rc = descriptor_ask(fd, descriptor, &msg, NULL);
 
-	if (msg.op == WIRE_REPLY && msg.flags & WIRE_DRAINED)
-		identity_unmark(fd);
-	return rc;
+	return descriptor_ask(fd, descriptor, &msg, NULL);
 }
 
 /* False: fd isn't ours. Else *ret_rc is the call's result, bytes or -errno. */

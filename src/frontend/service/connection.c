@@ -159,15 +159,12 @@ static int64_t serve_file(struct connection *connection, struct file *file, stru
 {
 	struct client *client = &connection->client;
 	uint64_t *arg = msg->arg;
-	int64_t rc;
 
 	switch (msg->op) {
 	case WIRE_IOCTL:
 		return file_ioctl(file, client, (unsigned int)arg[0], arg[1]);
 	case WIRE_READ:
-		rc = file_read(file, client, arg[0], arg[1], (int64_t)arg[2]);
-		msg->flags = file_poll(file) & POLLIN ? 0 : WIRE_DRAINED;
-		return rc;
+		return file_read(file, client, arg[0], arg[1], (int64_t)arg[2]);
 	case WIRE_WRITE:
 		return file_write(file, client, arg[0], arg[1], (int64_t)arg[2]);
 	case WIRE_POLL:
@@ -205,7 +202,8 @@ static int64_t serve_closed(struct connection *connection, const struct wire_msg
 	return 0;
 }
 
-static void serve(struct connection *connection, struct wire_msg *msg)
+/* `a`: a descriptor of the file's that came along, or -1. The caller's own must be the last when it has the reply. */
+static void serve(struct connection *connection, struct wire_msg *msg, int a)
 {
 	struct service *service = connection->service;
 	int fd = -1;
@@ -234,8 +232,12 @@ static void serve(struct connection *connection, struct wire_msg *msg)
 		msg->result = 0;
 		break;
 	default:
+		endpoint_callers(a);
 		msg->result = serve_endpoint(connection, msg, &fd);
+		endpoint_callers(-1);
 	}
+	if (a >= 0)
+		close(a);
 	/* The peer has one reference to its address space; page-sets have the others. */
 	if (atomic_load(&connection->client.mm->refs) > 1)
 		msg->flags |= WIRE_MAPPED;
@@ -335,11 +337,12 @@ static void *connection_run(void *arg)
 {
 	struct connection *connection = arg;
 	struct wire_msg msg;
+	int a;
 
 	service_enter(connection->service);
 	if (hello(connection)) {
-		while (!wire_recv(connection->sock, &msg, NULL))
-			serve(connection, &msg);
+		while (!wire_recv(connection->sock, &msg, &a))
+			serve(connection, &msg, a);
 	}
 	if (connection->peer)
 		peer_put(connection->service, connection->peer);

@@ -6,6 +6,7 @@
 #include "frontend/service/internal.h"
 
 #include "base/alloc.h"
+#include "base/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,12 +57,17 @@ struct endpoint *endpoint_new(struct service *service, struct file *file)
 		endpoint = mem_zalloc(sizeof(*endpoint));
 	if (!endpoint)
 		return NULL;
-	endpoint->front.changed = endpoint_changed;
+	endpoint->front = (struct file_front){
+		.changed = endpoint_changed,
+		.offer = endpoint_offer,
+		.withdraw = endpoint_withdraw,
+	};
 	endpoint->service = service;
 	endpoint->file = file;
 	endpoint->b = -1;
 	endpoint->lent = -1;
 	atomic_store(&endpoint->readable, false);
+	atomic_store(&endpoint->offering, false);
 	atomic_store(&endpoint->users, 1);
 	return endpoint;
 }
@@ -128,7 +134,7 @@ struct endpoint *service_find(struct service *service, const uint64_t id[2])
 int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b)
 {
 	struct service *service = endpoint->service;
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = endpoint};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = endpoint};
 
 	lock_take(&service->lock);
 	if (epoll_ctl(service->epoll, EPOLL_CTL_ADD, b, &event)) {
@@ -360,44 +366,141 @@ void service_quiesce(struct service *service)
 }
 
 /*
- * Readiness. The queue of A is the truth that poll() sees. Filling it takes B, which only the service has; emptying it takes A, which only
- * a process that has the descriptor can do. So a marker may stay behind for a file that is not readable any more: the
- * next read() finds nothing and takes it out.
+ * Readiness. The queue of A is the truth that poll() sees: it holds the file's next message, or for files without messages a marker.
+ * Filling it takes B, which the service has, and the program a duplicate of; emptying it takes A, which only a process that has the descriptor can do. So something may
+ * stay behind that isn't true any more; the next read() takes it out.
+ *
+ * Somebody may read A without us. That wakes up who waits to write to B, and so the service's loop hears of it.
  */
 
 void endpoint_mark(struct endpoint *endpoint)
 {
 	bool readable = file_poll(endpoint->file) & EPOLLIN;
 
+	if (atomic_load(&endpoint->offering))
+		return;
 	atomic_store(&endpoint->readable, readable);
 	LOCK_SCOPED(&endpoint->service->lock);
 	if (readable && endpoint->b >= 0 && !identity_marked(endpoint->b))
 		identity_mark(endpoint->b);
 }
 
-/* The same in the program: false if that has no B. */
-static bool mark_lent(struct endpoint *endpoint)
+/* B as this thread knows it, or -1. */
+static int server_end(const struct endpoint *endpoint)
 {
+	return service_inside(endpoint->service) ? endpoint->b : endpoint->lent;
+}
+
+bool endpoint_put_message(struct endpoint *endpoint, const void *message, size_t len)
+{
+	int b;
+
 	LOCK_SCOPED(&endpoint->service->lock);
-	if (endpoint->lent < 0)
-		return false;
+	b = server_end(endpoint);
+	return b >= 0 && !identity_marked(b) && !identity_offer(b, message, len);
+}
+
+bool endpoint_unread(struct endpoint *endpoint)
+{
+	int b;
+
+	LOCK_SCOPED(&endpoint->service->lock);
+	b = server_end(endpoint);
+	return b >= 0 && identity_marked(b);
+}
+
+/* The marker, from the program: by its own B, or by asking the service. */
+static void make_readable(struct endpoint *endpoint)
+{
+	struct service *service = endpoint->service;
+
+	if (service_inside(service)) {
+		endpoint_mark(endpoint);
+		return;
+	}
+	if (endpoint->lent < 0) {
+		service_ready(service, endpoint);
+		return;
+	}
+	LOCK_SCOPED(&service->lock);
 	if (!identity_marked(endpoint->lent))
 		identity_mark(endpoint->lent);
-	return true;
+}
+
+static TLS int callers = -1;
+
+void endpoint_callers(int a)
+{
+	callers = a;
+}
+
+/* A descriptor A that this thread can use, or -1. */
+static int reach(struct endpoint *endpoint)
+{
+	struct service *service = endpoint->service;
+	int fd = service_inside(service) ? callers : service->hooks->descriptor(service, endpoint);
+	struct identity identity;
+
+	/* The program may use the number for something else by now. */
+	if (fd < 0 || identity_of(fd, &identity) ||
+	    memcmp(identity.id, endpoint->id, sizeof(identity.id)))
+		return -1;
+	return fd;
+}
+
+static bool without_asking(const struct endpoint *endpoint)
+{
+	return service_inside(endpoint->service) || endpoint->lent >= 0;
+}
+
+bool endpoint_offer(struct file_front *front, const void *message, size_t len)
+{
+	struct endpoint *endpoint = (struct endpoint *)front;
+	struct service *service = endpoint->service;
+	bool offered;
+
+	/* Before anybody can read it: who does wants to be heard of. */
+	atomic_store(&endpoint->offering, true);
+	offered = without_asking(endpoint) ? endpoint_put_message(endpoint, message, len)
+					   : service_offer(service, endpoint, message, len);
+	atomic_store(&endpoint->offering, offered);
+	if (offered)
+		atomic_store(&endpoint->readable, true);
+	return offered;
+}
+
+enum file_offer endpoint_withdraw(struct file_front *front)
+{
+	struct endpoint *endpoint = (struct endpoint *)front;
+	struct service *service = endpoint->service;
+	int fd = reach(endpoint);
+	enum file_offer end = FILE_READ;
+
+	if (fd >= 0)
+		end = identity_unmark(fd) ? FILE_WITHDRAWN : FILE_READ;
+	else if (without_asking(endpoint) ? endpoint_unread(endpoint)
+					  : service_unread(service, endpoint))
+		end = FILE_STUCK;
+	if (end == FILE_STUCK)
+		return end;
+	atomic_store(&endpoint->offering, false);
+	atomic_store(&endpoint->readable, false);
+	return end;
 }
 
 void endpoint_changed(struct file_front *front)
 {
 	struct endpoint *endpoint = (struct endpoint *)front;
-	struct service *service = endpoint->service;
 	bool readable = file_poll(endpoint->file) & EPOLLIN;
+	int fd;
 
 	if (atomic_exchange(&endpoint->readable, readable) == readable)
 		return;
-	if (service_inside(service))
-		endpoint_mark(endpoint);
-	else if (!readable)
-		service->hooks->drain(service, endpoint);
-	else if (!mark_lent(endpoint))
-		service_ready(service, endpoint);
+	if (readable) {
+		make_readable(endpoint);
+	} else {
+		fd = reach(endpoint);
+		if (fd >= 0)
+			identity_unmark(fd);
+	}
 }

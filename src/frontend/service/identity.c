@@ -244,9 +244,16 @@ bool identity_marked(int b)
 	return !ioctl(b, SIOCOUTQ, &unread) && unread > 0;
 }
 
-void identity_unmark(int a)
+int identity_offer(int b, const void *message, size_t len)
+{
+	ssize_t sent = send(b, message, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return sent == (ssize_t)len ? 0 : sent < 0 ? -errno : -EMSGSIZE;
+}
+
+bool identity_unmark(int a)
 {
 	char byte;
 
-	(void)!recv(a, &byte, 1, MSG_DONTWAIT);
+	return recv(a, &byte, 1, MSG_DONTWAIT) >= 0;
 }

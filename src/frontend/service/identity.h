@@ -65,7 +65,9 @@ int identity_receive(int b, void *data, size_t size, int *ret_fd);
 int identity_mark(int b);
 /* Is a datagram of B's waiting in A? */
 bool identity_marked(int b);
-/* Takes the marker out again, by A. */
-void identity_unmark(int a);
+/* Queues a message of the file's in place of the marker. */
+int identity_offer(int b, const void *message, size_t len);
+/* Takes marker or message out again, by A: true if there was one. */
+bool identity_unmark(int a);
 
 #endif

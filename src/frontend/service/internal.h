@@ -33,6 +33,13 @@ void endpoint_release_handed(struct service *service);
 /* In a service's thread: puts the marker in if the file is readable and there is none. */
 void endpoint_mark(struct endpoint *endpoint);
 void endpoint_changed(struct file_front *front);
+bool endpoint_offer(struct file_front *front, const void *message, size_t len);
+enum file_offer endpoint_withdraw(struct file_front *front);
+/* Where this thread has B: what the two above come down to. */
+bool endpoint_put_message(struct endpoint *endpoint, const void *message, size_t len);
+bool endpoint_unread(struct endpoint *endpoint);
+/* In a service's thread, for this thread: a descriptor A of the endpoint that it works on, or -1. */
+void endpoint_callers(int a);
 
 /* spawn.c: runs service_main() in a process or thread with its own descriptor table. */
 int service_spawn(struct service *service);
@@ -49,6 +56,10 @@ void service_main(struct service *service);
 void *link_run(void *service);
 /* The program's side: asks for the marker. Locks of the core may be held. */
 void service_ready(struct service *service, struct endpoint *endpoint);
+/* ... for a message in A's queue; and whether the one there is still unread. */
+bool service_offer(struct service *service, struct endpoint *endpoint, const void *message,
+		   size_t len);
+bool service_unread(struct service *service, struct endpoint *endpoint);
 
 /* Tells which threads are the service's: the others reach it by the link. */
 void service_enter(struct service *service);

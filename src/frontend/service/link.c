@@ -134,6 +134,26 @@ void service_ready(struct service *service, struct endpoint *endpoint)
 	link_call(service, &msg, -1, NULL);
 }
 
+bool service_offer(struct service *service, struct endpoint *endpoint, const void *message,
+		   size_t len)
+{
+	struct wire_msg msg = {
+		.op = WIRE_OFFER,
+		.arg = {(uintptr_t)endpoint, (uintptr_t)message, len},
+	};
+	QUIET;
+
+	return link_call(service, &msg, -1, NULL) > 0;
+}
+
+bool service_unread(struct service *service, struct endpoint *endpoint)
+{
+	struct wire_msg msg = {.op = WIRE_UNREAD, .arg = {(uintptr_t)endpoint}};
+	QUIET;
+
+	return link_call(service, &msg, -1, NULL) > 0;
+}
+
 /* The service's side. */
 
 static int64_t link_claim(struct endpoint *endpoint, const struct wire_msg *msg, int a)
@@ -183,6 +203,13 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 	case WIRE_READY:
 		endpoint_mark(endpoint);
 		msg->result = 0;
+		break;
+	case WIRE_OFFER:
+		msg->result =
+			endpoint_put_message(endpoint, (void *)(uintptr_t)msg->arg[1], msg->arg[2]);
+		break;
+	case WIRE_UNREAD:
+		msg->result = endpoint_unread(endpoint);
 		break;
 	default:
 		msg->result = -EOPNOTSUPP;

@@ -7,6 +7,7 @@
 #include "base/inject.h"
 #include "base/mm.h"
 #include "base/tls.h"
+#include "core/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,8 @@
 #include <unistd.h>
 
 #define EVENTS 16
+/* What of one native write is looked at, in bytes. */
+#define WRITTEN_MAX 65536
 /* The first number in the service's table that isn't a standard stream. */
 #define FIRST_FD 3
 
@@ -172,25 +175,48 @@ static void *link_thread(void *arg)
 	return NULL;
 }
 
-/* Another process sends a socket on which it wants to be served. Anything else that comes this way is not ours. */
+/* Somebody wrote to the descriptor without us. Whether that was right nobody can be told any more. */
+static void endpoint_written(struct service *service, struct endpoint *endpoint, const void *data,
+			     size_t len)
+{
+	if (!endpoint_get(endpoint))
+		return;
+	file_write(endpoint->file, service->program, (uintptr_t)data, len, -1);
+	endpoint_put(endpoint);
+}
+
+/* Another process sends a socket on which it wants to be served; or something was written. */
 static void endpoint_receive(struct service *service, struct endpoint *endpoint)
 {
+	char data[WRITTEN_MAX];
 	int fd, rc;
-	char byte;
 
 	for (;;) {
 		fd = -1;
 		lock_take(&service->lock);
-		rc = endpoint->b < 0 ? -EPIPE : identity_receive(endpoint->b, &byte, 1, &fd);
+		rc = endpoint->b < 0 ? -EPIPE
+				     : identity_receive(endpoint->b, data, sizeof(data), &fd);
 		lock_release(&service->lock);
 		if (rc < 0 && rc != -EMFILE)
 			return;
+		if (fd < 0 && rc > 0)
+			endpoint_written(service, endpoint, data, (size_t)rc);
 		if (fd < 0)
 			continue;
 		/* It may have taken the marker out while it looked for a newborn. */
 		endpoint_mark(endpoint);
 		connection_start(service, fd);
 	}
+}
+
+/* Somebody may have read what was offered. */
+static void endpoint_taken(struct endpoint *endpoint)
+{
+	if (!atomic_load(&endpoint->offering) || endpoint_unread(endpoint) ||
+	    !endpoint_get(endpoint))
+		return;
+	file_taken(endpoint->file);
+	endpoint_put(endpoint);
 }
 
 static void loop_event(struct service *service, const struct epoll_event *event)
@@ -206,6 +232,7 @@ static void loop_event(struct service *service, const struct epoll_event *event)
 		if (endpoint_retire(service, endpoint))
 			endpoint_release(endpoint);
 	} else {
+		endpoint_taken(endpoint);
 		endpoint_receive(service, endpoint);
 	}
 }

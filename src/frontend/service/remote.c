@@ -173,12 +173,14 @@ static int answer(struct remotes *remotes, struct wire_msg *msg, int rc, int fd)
 	}
 }
 
-static int64_t exchange(struct remotes *remotes, int sock, struct wire_msg *msg, int *ret_fd)
+/* `fd` goes along with what has to have it. */
+static int64_t exchange(struct remotes *remotes, int sock, struct wire_msg *msg, int fd,
+			int *ret_fd)
 {
-	int rc, fd, with;
+	int rc, with;
 
 	msg->inject = inject_left();
-	rc = wire_send(sock, msg, -1);
+	rc = wire_send(sock, msg, msg->op == WIRE_READ ? fd : -1);
 	if (rc)
 		return rc;
 	inject_arm(0);
@@ -215,7 +217,7 @@ int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, s
 	if (sock < 0)
 		return sock;
 	msg->flags = 0;
-	result = exchange(remotes, sock, msg, ret_fd);
+	result = exchange(remotes, sock, msg, fd, ret_fd);
 	if (result == -EPIPE && msg->op != WIRE_REPLY) {
 		remotes->ops->unplace(sock);
 		return -EIO;

@@ -46,6 +46,7 @@ struct endpoint {
 	 */
 	int lent;
 	atomic_bool readable;	    /* as the program's side saw it last */
+	atomic_bool offering;	    /* what stands in A's queue is a message of the file's */
 	LIST_ENTRY(endpoint) entry; /* in one of the service's lists */
 	atomic_int hint;	    /* the owner's: a number that the program may know it by */
 	bool handed;
@@ -68,8 +69,8 @@ struct service_hooks {
 	 */
 	int (*place)(int fd);
 	void (*unplace)(int fd);
-	/* Takes the marker out of a file that is not readable any more, if this process knows a descriptor of it. */
-	void (*drain)(struct service *service, struct endpoint *endpoint);
+	/* A number by which this process may know the endpoint, or -1. */
+	int (*descriptor)(struct service *service, struct endpoint *endpoint);
 	/* The program has executed another one or is gone; its memory stays. */
 	void (*moved)(struct service *service);
 	/* Pages pinned on behalf of a process, and charged to it. False: none here. */
@@ -84,7 +85,8 @@ struct service_hooks {
 
 struct service {
 	const struct service_hooks *hooks;
-	void *owner; /* the hooks' */
+	void *owner;		/* the hooks' */
+	struct client *program; /* whose memory this is; set by the owner before the start */
 	uint64_t id[2];
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */

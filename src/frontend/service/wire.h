@@ -15,7 +15,7 @@ enum wire_op {
 	/* What any client asks. id names the file. */
 	WIRE_HELLO = 1, /* the first; arg: cookie; the reply: the service's id, and its pid */
 	WIRE_IOCTL,	/* arg: cmd, argument */
-	WIRE_READ,	/* arg: address, count, position */
+	WIRE_READ,	/* arg: address, count, position; carries a descriptor of the file */
 	WIRE_WRITE,
 	WIRE_POLL,
 	WIRE_MMAP,   /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length */
@@ -30,6 +30,8 @@ enum wire_op {
 	WIRE_CATCH_UP, /* take out all that have seen their last close; the reply: a chain */
 	WIRE_LEND,     /* the reply carries a duplicate of the file's B */
 	WIRE_READY,    /* put the marker in */
+	WIRE_OFFER,  /* arg[1], [2]: put this message in, of the memory that both share: 1, or 0 */
+	WIRE_UNREAD, /* is what was put in still there? 1 or 0 */
 	/* What the service asks while it serves a request. arg[0]: descriptor number */
 	WIRE_FD_FILE,	 /* what is it? result 0 and id, or -EBADF, -ENOENT */
 	WIRE_FD_NATIVE,	 /* the answer carries a duplicate */
@@ -52,10 +54,8 @@ struct wire_msg {
 	uint64_t arg[4];
 };
 
-/* In WIRE_REPLY's flags: the file is not readable any more, so the marker has to go. */
-#define WIRE_DRAINED 1u
-/* ... mappings of the client's memory exist, so it has to tell when memory goes. */
-#define WIRE_MAPPED 2u
+/* In WIRE_REPLY's flags: mappings of the client's memory exist, so it has to tell when memory goes. */
+#define WIRE_MAPPED 1u
 
 /* 0 or -errno (-EPIPE: the other side is gone). fd < 0: none. */
 int wire_send(int sock, const struct wire_msg *msg, int fd);

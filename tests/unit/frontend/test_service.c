@@ -59,9 +59,9 @@ static void nothing(struct service *service)
 {
 }
 
-static void drain(struct service *service, struct endpoint *endpoint)
+static int descriptor(struct service *service, struct endpoint *endpoint)
 {
-	identity_unmark(*(int *)service->owner);
+	return *(int *)service->owner;
 }
 
 static void leaving(struct service *service, struct mm *mm)
@@ -82,7 +82,7 @@ static const struct service_hooks hooks = {
 	.place = place,
 	.unplace = unplace,
 	.forget = forget,
-	.drain = drain,
+	.descriptor = descriptor,
 	.moved = nothing,
 	.leaving = leaving,
 };

@@ -407,6 +407,115 @@ static void test_fault_queue(void **state)
 	assert_int_equal(destroy(f, faults.queue), -EBUSY); /* the page table's use */
 }
 
+static void detach(struct fixture *f, const struct faults *faults)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		.id = faults->stdev,
+		.mock_domain_replace = {.pt_id = f->ioas},
+	};
+
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_TEST_CMD, &cmd), 0);
+}
+
+/* By the system's read(): a group at a time. Waits until it is there. */
+static struct iommu_hwpt_pgfault native_read(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct iommu_hwpt_pgfault messages[2] = {};
+
+	assert_int_equal(poll(&p, 1, -1), 1);
+	assert_int_equal(read(fd, messages, sizeof(messages)), sizeof(messages[0]));
+	return messages[0];
+}
+
+static void test_native_read(void **state)
+{
+	struct fixture *f = *state;
+	struct faults faults = new_faults(f);
+	struct iommu_hwpt_page_response response = {.code = IOMMUFD_PAGE_RESP_SUCCESS};
+	struct iommu_hwpt_pgfault message;
+
+	for (uint32_t i = 1; i <= 4; i++)
+		trigger(f, &faults, i);
+	for (uint32_t i = 1; i <= 2; i++) {
+		message = native_read(faults.fd);
+		assert_int_equal(message.grpid, i);
+		assert_int_equal(message.cookie, i);
+		assert_int_equal(message.addr, IOVA);
+		assert_int_equal(message.flags, IOMMU_PGFAULT_FLAGS_LAST_PAGE);
+	}
+	/* What was read is read, however it was; what follows is still there. */
+	assert_int_equal(uiommufd_read(faults.fd, &message, sizeof(message)), sizeof(message));
+	assert_int_equal(message.grpid, 3);
+	assert_int_equal(message.cookie, 3);
+	assert_int_equal(ready(faults.fd), POLLIN | POLLOUT);
+	response.cookie = 4;
+	assert_int_equal(uiommufd_write(faults.fd, &response, sizeof(response)), -EINVAL);
+	assert_int_equal(native_read(faults.fd).cookie, 4);
+	for (response.cookie = 4; response.cookie; response.cookie--)
+		assert_int_equal(uiommufd_write(faults.fd, &response, sizeof(response)),
+				 sizeof(response));
+	assert_int_equal(ready(faults.fd), POLLOUT);
+	assert_int_equal(uiommufd_close_fd(faults.fd), 0);
+}
+
+/* A cookie that was answered is the next one's. */
+static void test_native_write(void **state)
+{
+	struct fixture *f = *state;
+	struct faults faults = new_faults(f);
+	struct iommu_hwpt_page_response response = {.code = IOMMUFD_PAGE_RESP_SUCCESS};
+	struct iommu_hwpt_pgfault message = {};
+
+	trigger(f, &faults, 1);
+	response.cookie = native_read(faults.fd).cookie;
+	assert_int_equal(response.cookie, 1);
+	assert_int_equal(write(faults.fd, &response, sizeof(response)), sizeof(response));
+	do {
+		trigger(f, &faults, 2);
+		assert_int_equal(uiommufd_read(faults.fd, &message, sizeof(message)),
+				 sizeof(message));
+		response.cookie = message.cookie;
+		assert_int_equal(uiommufd_write(faults.fd, &response, sizeof(response)),
+				 sizeof(response));
+	} while (message.cookie != 1);
+	assert_int_equal(uiommufd_close_fd(faults.fd), 0);
+}
+
+/* A group whose attachment ends is answered for the program: unread it disappears, read its answer is refused. */
+static void test_withdrawn(void **state)
+{
+	struct fixture *f = *state;
+	struct faults faults = new_faults(f);
+	struct iommu_hwpt_page_response response = {.code = IOMMUFD_PAGE_RESP_SUCCESS};
+	struct iommu_hwpt_pgfault message;
+
+	trigger(f, &faults, 1);
+	trigger(f, &faults, 2);
+	response.cookie = native_read(faults.fd).cookie;
+	detach(f, &faults);
+	assert_int_equal(ready(faults.fd), POLLOUT);
+	assert_int_equal(uiommufd_read(faults.fd, &message, sizeof(message)), 0);
+	assert_int_equal(uiommufd_write(faults.fd, &response, sizeof(response)), -EINVAL);
+	assert_int_equal(uiommufd_close_fd(faults.fd), 0);
+}
+
+/* Closed with a group in its queue: that is answered with the attachment's end. */
+static void test_closed_unread(void **state)
+{
+	struct fixture *f = *state;
+	struct faults faults = new_faults(f);
+
+	trigger(f, &faults, 1);
+	assert_int_equal(uiommufd_close_fd(faults.fd), 0);
+	trigger(f, &faults, 2);
+	detach(f, &faults);
+	assert_int_equal(destroy(f, faults.hwpt), 0);
+	assert_int_equal(destroy(f, faults.queue), 0);
+}
+
 static void test_close_is_awaited(void **state)
 {
 	struct fixture *f = *state;
@@ -513,6 +622,10 @@ int main(void)
 		TEST(test_memory_going),
 		TEST(test_memory_moved),
 		TEST(test_fault_queue),
+		TEST(test_native_read),
+		TEST(test_native_write),
+		TEST(test_withdrawn),
+		TEST(test_closed_unread),
 		TEST(test_close_is_awaited),
 		cmocka_unit_test(test_foreign_descriptors),
 		TEST(test_handler_afterwards),
