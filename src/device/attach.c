@@ -83,17 +83,27 @@ static void unreserve(struct device *device, uint32_t pasid, struct ioas *ioas)
 /* ---- one device, one domain ---- */
 
 /* Page requests are on while anything that the device is attached to takes them. */
-static int enable_faults(struct device *device, bool on)
+static int take_faults(struct device *device)
 {
 	const struct iommu_ops *ops = device->iommu_dev->ops;
+	int rc = 0;
 
 	if (!ops->enable_faults)
-		return on ? -EOPNOTSUPP : 0;
-	if (on && device->fault_attachments++)
-		return 0;
-	if (!on && --device->fault_attachments)
-		return 0;
-	return ops->enable_faults(device->iommu_dev, on);
+		return -EOPNOTSUPP;
+	if (!device->fault_attachments)
+		rc = ops->enable_faults(device->iommu_dev, true);
+	if (!rc)
+		device->fault_attachments++;
+	return rc;
+}
+
+/* The last one turns them off: groups that have not ended then never will. */
+static void refuse_faults(struct device *device)
+{
+	if (--device->fault_attachments)
+		return;
+	device->iommu_dev->ops->enable_faults(device->iommu_dev, false);
+	device_drop_partial(device);
 }
 
 /* Puts a page table behind the RID or PASID in place of `old`; on failure `old` stays. */
@@ -103,14 +113,14 @@ static int set_domain(struct device *device, uint32_t pasid, struct hwpt *hwpt, 
 	int rc = 0;
 
 	if (hwpt && hwpt->fault)
-		rc = enable_faults(device, true);
+		rc = take_faults(device);
 	if (rc)
 		return rc;
 	rc = dev->ops->attach(dev, pasid, hwpt ? hwpt->domain : NULL, old ? old->domain : NULL);
 	if (rc && hwpt->fault)
-		enable_faults(device, false);
+		refuse_faults(device);
 	if (!rc && old && old->fault)
-		enable_faults(device, false);
+		refuse_faults(device);
 	return rc;
 }
 

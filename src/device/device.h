@@ -98,7 +98,7 @@ struct hwpt *device_hwpt(const struct device *device, uint32_t pasid);
  * leaves PASID tables to the user. -EINVAL: nobody takes it, and the group has been answered INVALID; -ENOMEM: likewise.
  */
 int device_page_request(struct device *device, const struct page_request *request);
-/* The device goes: forgets groups that never ended. */
+/* The device goes, or takes no page requests any more: forgets groups that never ended. */
 void device_drop_partial(struct device *device);
 
 #endif
