@@ -29,4 +29,4 @@ need() {
 
 BUILD_PACKAGES='gcc libc6-dev meson ninja-build pkg-config python3'
 SELFTEST_PACKAGES='make libcap-dev xz-utils'
-CHECK_PACKAGES='libcmocka-dev clang clang-format clang-tidy shellcheck'
+CHECK_PACKAGES='libcmocka-dev liburing-dev clang clang-format clang-tidy shellcheck'
