@@ -7,7 +7,7 @@
 
 #include "bench.h"
 
-#define REPEATS 9
+#define REPEATS 15
 /* A row that takes longer than this, in ns, is repeated only a few times. */
 #define LONG_ROW    1e9
 #define LONG_REPEAT 3
@@ -47,8 +47,8 @@ void bench_init(const char *program, int argc, char **argv)
 	}
 	bench.names = argv + i;
 	bench.name_count = argc - i;
-	printf("%-28s %9s %11s  %-20s %11s %7s\n", program, "size", "ns", "stand-in", "ns",
-	       "ratio");
+	printf("%-28s %8s %10s %10s  %-20s %10s %6s  %s\n", program, "size", "ns", "best",
+	       "stand-in", "ns", "ratio", "goal");
 }
 
 int bench_done(void)
@@ -96,43 +96,88 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double median(double *values, unsigned int count)
+/* The repetitions of one work. */
+struct sample {
+	double median, best;
+};
+
+static struct sample sample_of(double *values, unsigned int count)
 {
 	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2];
+	return (struct sample){values[count / 2], values[0]};
 }
 
-static void print_row(const char *name, size_t size, double ns, const char *standin,
-		      double standin_ns)
+static void print_name(const char *name, size_t size)
 {
 	printf("%-28s ", name);
 	if (size)
-		printf("%9zu", size);
+		printf("%8zu", size);
 	else
-		printf("%9s", "");
-	printf(" %11.1f", ns);
-	if (standin)
-		printf("  %-20s %11.1f %7.2f", standin, standin_ns, standin_ns / ns);
-	printf("\n");
-	fflush(stdout);
-	if (!bench.json)
-		return;
-	fprintf(bench.json, "{\"program\":\"%s\",\"name\":\"%s\",\"size\":%zu,\"ns\":%.2f",
-		bench.program, name, size, ns);
-	if (standin)
-		fprintf(bench.json, ",\"standin\":\"%s\",\"standin_ns\":%.2f,\"ratio\":%.3f",
-			standin, standin_ns, standin_ns / ns);
+		printf("%8s", "");
+}
+
+static const char *verdict(struct sample ns, double goal)
+{
+	if (ns.median <= goal)
+		return "met";
+	return ns.best <= goal ? "best only" : "MISS";
+}
+
+static void json_start(const char *name, size_t size)
+{
+	fprintf(bench.json, "{\"program\":\"%s\",\"name\":\"%s\",\"size\":%zu", bench.program, name,
+		size);
+}
+
+static void json_goal(double goal, const char *result)
+{
+	if (result)
+		fprintf(bench.json, ",\"goal\":%.2f,\"result\":\"%s\"", goal, result);
 	fprintf(bench.json, "}\n");
 }
 
-void bench_row(const char *name, size_t size, const struct bench_work *ours,
-	       const struct bench_work *standin)
+/* What a row has measured. */
+struct result {
+	const char *name;
+	size_t size;
+	struct sample ours, standin;
+	const char *standin_name; /* or NULL */
+	double goal;
+	const char *verdict; /* or NULL */
+};
+
+static void print_row(const struct result *r)
 {
-	double ns[REPEATS], standin_ns[REPEATS], start = bench_now();
+	print_name(r->name, r->size);
+	printf(" %10.1f %10.1f", r->ours.median, r->ours.best);
+	if (r->standin_name)
+		printf("  %-20s %10.1f %6.2f", r->standin_name, r->standin.median,
+		       r->standin.median / r->ours.median);
+	else
+		printf("  %-20s %10s %6s", "", "", "");
+	if (r->verdict)
+		printf("  %.0f %s", r->goal, r->verdict);
+	printf("\n");
+	fflush(stdout);
+}
+
+static void json_row(const struct result *r)
+{
+	json_start(r->name, r->size);
+	fprintf(bench.json, ",\"ns\":%.2f,\"best_ns\":%.2f", r->ours.median, r->ours.best);
+	if (r->standin_name)
+		fprintf(bench.json, ",\"standin\":\"%s\",\"standin_ns\":%.2f,\"ratio\":%.3f",
+			r->standin_name, r->standin.median, r->standin.median / r->ours.median);
+	json_goal(r->goal, r->verdict);
+}
+
+/* Both in turns: nothing of the machine's drift is in the ratio. */
+static void measure(const struct bench_work *ours, const struct bench_work *standin,
+		    struct sample *ret_ours, struct sample *ret_standin)
+{
+	double ns[REPEATS], standin_ns[REPEATS] = {0}, start = bench_now();
 	unsigned int repeats = bench.smoke ? 1 : REPEATS;
 
-	if (!is_wanted(name))
-		return;
 	for (unsigned int i = 0; i <= repeats; i++) {
 		/* The first round warms up. */
 		ns[i ? i - 1 : 0] = ours->once(ours->arg);
@@ -141,18 +186,64 @@ void bench_row(const char *name, size_t size, const struct bench_work *ours,
 		if (!i && !bench.smoke && bench_now() - start > LONG_ROW)
 			repeats = LONG_REPEAT;
 	}
-	print_row(name, size, median(ns, repeats), standin ? standin->name : NULL,
-		  standin ? median(standin_ns, repeats) : 0);
+	*ret_ours = sample_of(ns, repeats);
+	*ret_standin = sample_of(standin_ns, repeats);
 }
 
-void bench_number(const char *name, size_t size, double value, const char *unit)
+void bench_row(const char *name, size_t size, const struct bench_work *ours,
+	       const struct bench_work *standin)
 {
+	struct result r = {
+		.name = name, .size = size, .standin_name = standin ? standin->name : NULL};
+
 	if (!is_wanted(name))
 		return;
-	printf("%-28s %9zu %11.1f  %s\n", name, size, value, unit);
+	measure(ours, standin, &r.ours, &r.standin);
+	if (ours->goal) {
+		r.goal = ours->goal + (ours->over ? r.standin.median : 0);
+		r.verdict = verdict(r.ours, r.goal);
+	}
+	print_row(&r);
 	if (bench.json)
-		fprintf(bench.json,
-			"{\"program\":\"%s\",\"name\":\"%s\",\"size\":%zu,\"value\":%.2f,\"unit\":"
-			"\"%s\"}\n",
-			bench.program, name, size, value, unit);
+		json_row(&r);
+}
+
+void bench_scale(const char *name, const struct bench_work *slow, const struct bench_work *fast,
+		 double goal)
+{
+	struct sample slow_ns, fast_ns;
+	const char *result;
+	double scale;
+
+	if (!is_wanted(name))
+		return;
+	measure(slow, fast, &slow_ns, &fast_ns);
+	scale = slow_ns.median / fast_ns.median;
+	result = scale >= goal ? "met" : "MISS";
+	print_name(name, 0);
+	printf(" %10.2f times %s against %s; goal %.1f %s\n", scale, fast->name, slow->name, goal,
+	       result);
+	if (!bench.json)
+		return;
+	json_start(name, 0);
+	fprintf(bench.json, ",\"value\":%.3f,\"unit\":\"times\"", scale);
+	json_goal(goal, result);
+}
+
+void bench_number(const char *name, size_t size, double value, const char *unit, double goal)
+{
+	const char *result = goal ? value <= goal ? "met" : "MISS" : NULL;
+
+	if (!is_wanted(name))
+		return;
+	print_name(name, size);
+	printf(" %10.1f %s", value, unit);
+	if (result)
+		printf("; goal %.0f %s", goal, result);
+	printf("\n");
+	if (!bench.json)
+		return;
+	json_start(name, size);
+	fprintf(bench.json, ",\"value\":%.2f,\"unit\":\"%s\"", value, unit);
+	json_goal(goal, result);
 }

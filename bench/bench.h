@@ -2,7 +2,7 @@
 /*
  * Measuring, for programs that are run by hand. Machines are shared and their speed drifts, so the repetitions of the
  * subject and of its stand-in (an honest other way to do the same work, compiled beside it) take turns, and what counts is the
- * ratio of their medians.
+ * ratio of their medians. The best repetition is shown as well: on a machine that is busy with other things it is nearer to what the code takes.
  *
  *	PROGRAM [--smoke] [--json FILE] [NAME...]
  *
@@ -21,6 +21,8 @@ struct bench_work {
 	const char *name;
 	double (*once)(void *arg);
 	void *arg;
+	double goal; /* ours: what we want, in ns; 0 if there is no goal */
+	bool over;   /* the goal is for what it takes more than the stand-in */
 };
 
 /* Reads the options; prints the table's head. */
@@ -42,11 +44,14 @@ uint64_t bench_random(void);
 
 /*
  * Measures `ours` against `standin` (which may be NULL): warms up, repeats, prints medians and the ratio. `size` is what the cost may
- * depend on; 0 if nothing.
+ * depend on; 0 if nothing. Beside a goal: "met", "best only" if only the best repetition met it, or "MISS".
  */
 void bench_row(const char *name, size_t size, const struct bench_work *ours,
 	       const struct bench_work *standin);
-/* A row for a number that is not a time. */
-void bench_number(const char *name, size_t size, double value, const char *unit);
+/* A row for a number that is not a time. `goal`: no more than that; 0 if there is none. */
+void bench_number(const char *name, size_t size, double value, const char *unit, double goal);
+/* A row that says how many times faster `fast` is than `slow`, measured in turns. `goal`: at least that. */
+void bench_scale(const char *name, const struct bench_work *slow, const struct bench_work *fast,
+		 double goal);
 
 #endif

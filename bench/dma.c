@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Translations for DMA: the same page again, inside a section and with entering and leaving it; random over 256 regions of 2 MiB and over
- * maps of 4 KiB (as many as the mock's aperture holds); one thread and two, with a third that maps and unmaps. The stand-in is a lookup in the C library's
- * red-black tree under a mutex.
+ * maps of 4 KiB (as many as the mock's aperture holds); one thread and two, with a third that maps and unmaps; UNMAP while two threads do
+ * DMA elsewhere. Stand-ins: a lookup in the C library's red-black tree under a mutex; for UNMAP, the one way for a reader to pay nothing at all, which
+ * is that the writer interrupts it (membarrier).
  */
 #include <pthread.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "world.h"
@@ -22,6 +26,8 @@ struct setting {
 	bool same;     /* the same page again */
 	unsigned int threads;
 	bool churn;
+	double goal;
+	unsigned int rounds; /* of unmapping */
 	struct world world;
 	void *tree;
 };
@@ -79,18 +85,20 @@ static double translate_once(void *arg)
 
 /* ---- threads ---- */
 
+#define MAX_CREW 4
+#define BATCH	 64
+
 struct crew {
 	struct setting *s;
 	uint64_t seed;
 	atomic_bool *stop;
-	double ns;
 };
 
 static void *translator(void *arg)
 {
 	struct crew *crew = arg;
 
-	crew->ns = translate(crew->s, crew->seed);
+	translate(crew->s, crew->seed);
 	return NULL;
 }
 
@@ -110,16 +118,16 @@ static void *churner(void *arg)
 static double crew_once(void *arg)
 {
 	struct setting *s = arg;
-	struct crew crew[8] = {0};
-	pthread_t threads[8], third;
+	struct crew crew[MAX_CREW] = {0}, third = {.s = s};
+	pthread_t threads[MAX_CREW], churn;
 	atomic_bool stop = false;
 	double start = bench_now();
 
-	crew[7] = (struct crew){s, 0, &stop, 0};
+	third.stop = &stop;
 	if (s->churn)
-		pthread_create(&third, NULL, churner, &crew[7]);
+		pthread_create(&churn, NULL, churner, &third);
 	for (unsigned int i = 0; i < s->threads; i++) {
-		crew[i] = (struct crew){s, i + 1, &stop, 0};
+		crew[i] = (struct crew){.s = s, .seed = i + 1};
 		pthread_create(&threads[i], NULL, translator, &crew[i]);
 	}
 	for (unsigned int i = 0; i < s->threads; i++)
@@ -127,8 +135,87 @@ static double crew_once(void *arg)
 	start = bench_now() - start;
 	atomic_store(&stop, true);
 	if (s->churn)
-		pthread_join(third, NULL);
+		pthread_join(churn, NULL);
 	return start / s->lookups / s->threads;
+}
+
+/* ---- UNMAP while others do DMA ---- */
+
+static void *busy(void *arg)
+{
+	struct crew *crew = arg;
+
+	while (!atomic_load(crew->stop))
+		translate(crew->s, crew->seed);
+	return NULL;
+}
+
+/* Above what the threads touch: their translations are not in the way. */
+static double unmap_batch(struct setting *s)
+{
+	uint64_t base = BASE + s->n * s->size;
+	double total = 0, start;
+
+	for (unsigned int round = 0; round < s->rounds; round++) {
+		for (unsigned int i = 0; i < BATCH; i++)
+			world_map(&s->world, (uintptr_t)s->world.memory, 4096, base + i * 4096ull);
+		start = bench_now();
+		for (unsigned int i = 0; i < BATCH; i++)
+			world_unmap(&s->world, base + i * 4096ull, 4096);
+		total += bench_now() - start;
+	}
+	return total / s->rounds / BATCH;
+}
+
+static double membarrier_batch(struct setting *s)
+{
+	double start = bench_now();
+
+	for (unsigned int i = 0; i < BATCH; i++)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	return (bench_now() - start) / BATCH;
+}
+
+static double among_busy(struct setting *s, double (*batch)(struct setting *))
+{
+	struct crew crew[MAX_CREW];
+	pthread_t threads[MAX_CREW];
+	atomic_bool stop = false;
+	double ns;
+
+	for (unsigned int i = 0; i < s->threads; i++) {
+		crew[i] = (struct crew){.s = s, .seed = i + 1, .stop = &stop};
+		pthread_create(&threads[i], NULL, busy, &crew[i]);
+	}
+	ns = batch(s);
+	atomic_store(&stop, true);
+	for (unsigned int i = 0; i < s->threads; i++)
+		pthread_join(threads[i], NULL);
+	return ns;
+}
+
+static double unmap_once(void *arg)
+{
+	return among_busy(arg, unmap_batch);
+}
+
+static double membarrier_once(void *arg)
+{
+	return among_busy(arg, membarrier_batch);
+}
+
+static void row_for_unmap(unsigned int threads)
+{
+	struct setting s = {
+		.n = 256, .size = 2 << 20, .sections = true, .threads = threads, .lookups = 1000};
+	struct bench_work ours = {"IOAS_UNMAP", unmap_once, &s, .goal = 300};
+	struct bench_work membarrier = {"membarrier", membarrier_once, &s};
+
+	s.rounds = bench_smoke() ? 1 : 1000;
+	syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	set_up(&s);
+	bench_row("unmap beside DMA, threads:", threads, &ours, &membarrier);
+	world_done(&s.world);
 }
 
 /* ---- the stand-in ---- */
@@ -174,7 +261,7 @@ static double tree_once(void *arg)
 
 static void row(const char *name, struct setting s)
 {
-	struct bench_work ours = {"translate", s.threads ? crew_once : translate_once, &s};
+	struct bench_work ours = {"translate", translate_once, &s, .goal = s.goal};
 	struct bench_work tree = {"tfind", tree_once, &s};
 
 	s.lookups = bench_smoke() ? 100 : 1000000;
@@ -185,29 +272,49 @@ static void row(const char *name, struct setting s)
 	tdestroy(s.tree, free);
 }
 
+/* With as many processors as threads; with fewer, a scale of 1 is all that there can be. */
+static void row_for_threads(const char *name, bool churn)
+{
+	struct setting one = {
+		.n = 256, .size = 2 << 20, .sections = true, .threads = 1, .churn = churn};
+	struct setting two;
+	struct bench_work slow = {"1 thread", crew_once, &one};
+	struct bench_work fast = {"2 threads", crew_once, &two};
+
+	one.lookups = bench_smoke() ? 100 : 1000000;
+	set_up(&one);
+	two = one;
+	two.threads = 2;
+	bench_scale(name, &slow, &fast, 1.8);
+	world_done(&one.world);
+}
+
 int main(int argc, char **argv)
 {
-	size_t many = 500000;
+	const struct setting large = {.n = 256, .size = 2 << 20};
+	struct setting small = {.n = 500000, .size = 4096, .goal = 40}, s;
 
 	bench_init("dma", argc, argv);
 	if (bench_smoke())
-		many = 100;
-	row("same page, in a section", (struct setting){.n = 256, .size = 2 << 20, .same = true});
-	row("same page, section each",
-	    (struct setting){.n = 256, .size = 2 << 20, .same = true, .sections = true});
-	row("random, in a section", (struct setting){.n = 256, .size = 2 << 20});
-	row("random, section each", (struct setting){.n = 256, .size = 2 << 20, .sections = true});
-	row("random, in a section", (struct setting){.n = many, .size = 4096});
-	row("random, section each", (struct setting){.n = many, .size = 4096, .sections = true});
-	row("1 thread",
-	    (struct setting){.n = 256, .size = 2 << 20, .sections = true, .threads = 1});
-	row("2 threads",
-	    (struct setting){.n = 256, .size = 2 << 20, .sections = true, .threads = 2});
-	row("1 thread, third maps",
-	    (struct setting){
-		    .n = 256, .size = 2 << 20, .sections = true, .threads = 1, .churn = true});
-	row("2 threads, third maps",
-	    (struct setting){
-		    .n = 256, .size = 2 << 20, .sections = true, .threads = 2, .churn = true});
+		small.n = 100;
+	s = large;
+	s.same = true;
+	s.goal = 4;
+	row("same page, in a section", s);
+	s.sections = true;
+	s.goal = 10;
+	row("same page, section each", s);
+	s = large;
+	s.goal = 15;
+	row("random, in a section", s);
+	s.sections = true;
+	row("random, section each", s);
+	row("random, in a section", small);
+	small.sections = true;
+	row("random, section each", small);
+	row_for_threads("scale", false);
+	row_for_threads("scale, third maps", true);
+	row_for_unmap(0);
+	row_for_unmap(2);
 	return bench_done();
 }

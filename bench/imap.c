@@ -209,7 +209,7 @@ static void measure(size_t n, bool is_random)
 		tree_insert(&s, s.order[i]);
 	}
 	snprintf(name, sizeof(name), "memory-%s", order);
-	bench_number(name, n, (double)s.map.store.bytes / n, "bytes an entry");
+	bench_number(name, n, (double)s.map.store.bytes / n, "bytes an entry", 0);
 	row(&s, order, "lookup", map_lookup_once, tree_lookup_once);
 	row(&s, order, "remove+find gap+insert", map_gap_once, NULL);
 	for (size_t i = 0; i < n; i++)
