@@ -339,8 +339,7 @@ void service_settle(struct service *service)
 
 unsigned int service_served(struct service *service)
 {
-	LOCK_SCOPED(&service->lock);
-	return service->served;
+	return atomic_load(&service->served);
 }
 
 static bool in_flight(struct service *service)

@@ -154,11 +154,16 @@ static void orphan(struct service *service)
 	pthread_cond_broadcast(&service->released);
 }
 
-void service_check_orphaned(struct service *service)
+static bool program_gone(struct service *service)
 {
 	struct pollfd link = {.fd = service->link_end, .events = POLLRDHUP};
 
-	if (poll(&link, 1, 0) == 1 && link.revents & POLLHUP)
+	return poll(&link, 1, 0) == 1 && link.revents & POLLHUP;
+}
+
+void service_check_orphaned(struct service *service)
+{
+	if (program_gone(service))
 		orphan(service);
 }
 
@@ -169,9 +174,9 @@ static void *link_thread(void *arg)
 
 	service_enter(service);
 	link_run(service);
+	(void)!write(service->wake, &one, sizeof(one));
 	orphan(service);
 	dup2(1, 2); /* whoever waits for the program's output to end must not wait for us */
-	(void)!write(service->wake, &one, sizeof(one));
 	return NULL;
 }
 
@@ -219,6 +224,15 @@ static void endpoint_taken(struct endpoint *endpoint)
 	endpoint_put(endpoint);
 }
 
+/*
+ * The program is gone and nobody has a descriptor. What is not released yet goes with the memory; to release it could mean to wait for
+ * a lock that the program died with.
+ */
+static bool loop_done(struct service *service)
+{
+	return !atomic_load(&service->served) && program_gone(service);
+}
+
 static void loop_event(struct service *service, const struct epoll_event *event)
 {
 	struct endpoint *endpoint = event->data.ptr;
@@ -229,18 +243,12 @@ static void loop_event(struct service *service, const struct epoll_event *event)
 		return;
 	}
 	if (event->events & EPOLLHUP) {
-		if (endpoint_retire(service, endpoint))
+		if (endpoint_retire(service, endpoint) && !loop_done(service))
 			endpoint_release(endpoint);
 	} else {
 		endpoint_taken(endpoint);
 		endpoint_receive(service, endpoint);
 	}
-}
-
-static bool loop_done(struct service *service)
-{
-	LOCK_SCOPED(&service->lock);
-	return service->orphaned && !service->moving && !service->served && !service->releasing;
 }
 
 void service_main(struct service *service)

@@ -96,7 +96,7 @@ struct service {
 	LIST_HEAD(, peer) peers;
 	/* Last closes that the program was told of and has not begun to carry out: they may become the service's work. */
 	struct endpoint_list handed;
-	unsigned int served;
+	atomic_uint served;
 	unsigned int releasing;	 /* last closes seen and not carried out, but for those */
 	unsigned int leaving;	 /* that the program is at: it may die of it */
 	pthread_cond_t released; /* releasing fell to 0, or moving ended */
