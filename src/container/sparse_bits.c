@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A radix tree of fixed depth over leaves of 32,768 bits. A leaf has a summary: one bit for each of its words, set before the word and
- * cleared after it, so that clean parts are skipped 64 words at a time.
+ * A radix tree of fixed depth over leaves of 32,768 bits. A leaf has a summary, one bit for each of its words that may not be empty, so that
+ * clean parts are skipped 64 words at a time.
  */
 #include "container/sparse_bits.h"
 
@@ -99,15 +99,19 @@ static uint64_t mask(unsigned int first, unsigned int last)
 	return (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last));
 }
 
+/*
+ * The word before the summary, and the other way round in clear_word(): then either this thread sees that the summary has been cleared, or the one
+ * that clears it sees the word.
+ */
 static void set_word(struct leaf *leaf, unsigned int word, uint64_t bits)
 {
 	uint64_t in_summary = (uint64_t)1 << (word % 64);
 
 	if ((atomic_load_explicit(&leaf->words[word], memory_order_relaxed) & bits) == bits)
 		return;
-	if (!(atomic_load_explicit(&leaf->summary[word / 64], memory_order_relaxed) & in_summary))
-		atomic_fetch_or(&leaf->summary[word / 64], in_summary);
 	atomic_fetch_or(&leaf->words[word], bits);
+	if (!(atomic_load(&leaf->summary[word / 64]) & in_summary))
+		atomic_fetch_or(&leaf->summary[word / 64], in_summary);
 }
 
 /* The last index of [first, last] that is in the same word as `first`. */
