@@ -3,8 +3,7 @@
  * A stretch without signals. The program's handlers may close descriptors or exit, so they must not run while their
  * thread holds a lock of ours or waits for an answer. Signals that a fault brings stay open, and so do libc's own.
  *
- * The fast path has none of this: a handler that makes a call on a file while its thread is in one on the same context is not served (nor
- * is one that leaves such a call by siglongjmp).
+ * The fast path has none of this, for it costs two system calls: there the shim makes handlers wait (preload/defer.h).
  */
 #ifndef UIOMMUFD_SERVICE_QUIET_H
 #define UIOMMUFD_SERVICE_QUIET_H
