@@ -325,12 +325,13 @@ static void run_race(struct race *race, struct run *run, unsigned int *seed, uns
 
 static void test_both_stopped(void **state)
 {
-	struct race *race = calloc(1, sizeof(*race));
 	unsigned int seed = 5, reads, writes;
+	struct race *race;
 	struct run run;
 
 	if (!STEP_POSSIBLE)
 		skip();
+	race = calloc(1, sizeof(*race));
 	for (unsigned int i = 0; i < SCENARIOS; i++) {
 		start(&run, &scenarios[i]);
 		reads = length_of(do_lookup, &(struct lookup){&run.map, scenarios[i].near});
