@@ -19,7 +19,7 @@
 
 #define PAGES  16
 #define IOVA   0x2000000ull
-#define ROUNDS 2000
+#define ROUNDS 200
 
 /* A context with one device on one IOAS. */
 struct fixture {

@@ -131,7 +131,7 @@ static void fill_vfio_ioas(const struct world *world, void *arg)
 static void prepare_only_files(struct world *world)
 {
 	uint64_t *id = world->id;
-	struct iommu_ioas_map_file map;
+	struct iommu_ioas_map_file map = {0};
 
 	assert_int_equal(bench_destroy(&world->bench, id[W_HW_QUEUE]), 0);
 	assert_true(bench_unmap(&world->bench, id[W_IOAS], 0, UINT64_MAX) > 0);
