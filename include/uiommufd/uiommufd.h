@@ -171,7 +171,8 @@ UIOMMUFD_API int uiommufd_open(struct uiommufd_machine *machine, const char *nod
  *   -EAGAIN  the helper process could not be started
  *   -ENOMEM
  *   -ECHILD
- * and those of each ioctl in <uiommufd/iommufd.h>.
+ *
+ * Each ioctl has errors of its own beside these: <uiommufd/iommufd.h> tells them.
  */
 UIOMMUFD_API long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, void *arg);
 

@@ -2,6 +2,8 @@
 /* A service in the process, without the shim: as an embedder's frontend would use it. Runs under the sanitizers too. */
 #include "unit.h"
 
+#include "frontend/tables.h"
+
 #include "base/alloc.h"
 #include "base/inject.h"
 #include "core/client.h"
@@ -86,16 +88,6 @@ static const struct service_hooks hooks = {
 	.moved = nothing,
 	.leaving = leaving,
 };
-
-/* It goes by descriptor numbers, and the service's are other files than the program's. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-	return "race_top:close\nrace_top:recvmsg\nrace_top:sendmsg\nrace_top:epoll_wait\nrace_top:"
-	       "poll\n"
-	       "race_top:epoll_ctl\nrace_top:dup2\nrace_top:fopen\nrace_top:open\nrace_top:"
-	       "recv\nrace_top:send\n";
-}
 
 static int owned_fd;
 

@@ -2,6 +2,8 @@
 /* The public library as a program sees it: by its header alone. */
 #include "unit.h"
 
+#include "frontend/tables.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
