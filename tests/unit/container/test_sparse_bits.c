@@ -51,7 +51,7 @@ static void like_a_plain_bitmap(void **state)
 
 	(void)state;
 	for (size_t w = 0; w < sizeof(bases) / sizeof(bases[0]); w++) {
-		struct sparse_bits bits = {0};
+		struct sparse_bits bits = {NULL};
 
 		memset(model, 0, sizeof(model));
 		seed = w;
@@ -79,7 +79,7 @@ static void like_a_plain_bitmap(void **state)
 /* A look for bits stays within what was asked for. */
 static void finds_parts_of_runs(void **state)
 {
-	struct sparse_bits bits = {0};
+	struct sparse_bits bits = {NULL};
 	uint64_t first, last;
 
 	(void)state;
@@ -100,7 +100,7 @@ static void out_of_memory(void **state)
 
 	(void)state;
 	for (n = 1;; n++) {
-		struct sparse_bits bits = {0};
+		struct sparse_bits bits = {NULL};
 		int rc;
 
 		inject_arm(n);
@@ -145,7 +145,7 @@ static void *set_own(void *arg)
 /* What is set while others look and clear is seen once: by the one that clears it. */
 static void every_bit_is_found_once(void **state)
 {
-	struct sparse_bits bits = {0};
+	struct sparse_bits bits = {NULL};
 	struct setter setters[THREADS];
 	pthread_t threads[THREADS];
 	uint64_t found = 0, first, last;
