@@ -25,8 +25,8 @@
  *
  * Cost: a section one locked instruction (5 to 7 ns), a wait another and one load for each slot.
  */
-#ifndef UIOMMUFD_MEM_HAZARD_H
-#define UIOMMUFD_MEM_HAZARD_H
+#ifndef UIOMMUFD_CONTAINER_HAZARD_H
+#define UIOMMUFD_CONTAINER_HAZARD_H
 
 #include <assert.h>
 #include <stdatomic.h>

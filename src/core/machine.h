@@ -14,7 +14,7 @@
 
 struct machine;
 
-/* Reads a description (NULL: the default machine, the mock IOMMU alone). -ENOMEM. */
+/* The default machine: the mock IOMMU alone. With one reference. -ENOMEM. */
 int machine_new(struct machine **ret_machine);
 void machine_put(struct machine *machine);
 
@@ -42,8 +42,8 @@ void machine_client_memory_going(struct machine *machine, struct mm *mm, uint64_
  */
 void machine_client_leaving(struct machine *machine, struct mm *mm);
 /*
- * This process goes on as the custodian of a host that has exited or executed another program, and had `mm`: its pinned memory stays
- * what it was, all else of it is gone. Marks `mm` gone.
+ * The program whose memory `mm` is has ended or executed another one, and a process that shared this memory with it goes on: what is pinned
+ * of it stays where it is, all else counts as gone. Marks `mm` gone.
  */
 void machine_host_moved(struct machine *machine, struct mm *mm);
 /* The pages that are pinned on behalf of a process, and charged to it (VmPin, VmLck). False: none of its mappings are here. */

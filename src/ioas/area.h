@@ -16,7 +16,7 @@ struct area {
 	uint64_t offset; /* bytes from the page-set's first page to the area's first byte */
 	/*
 	 * Where the first byte is in our memory, if page tables show the area and all of it is in one piece: what DMA uses
-	 * without a lock. NULL: DMA takes the slow way (ioas/dma.h).
+	 * without a lock. NULL: DMA takes the slow way (device/dma.h).
 	 */
 	char *_Atomic host;
 	uint32_t pins;	/* of accesses */

@@ -373,7 +373,7 @@ void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, u
 	atomic_fetch_add(&machine->pinned.large, 1);
 }
 
-/* The custodian has the host's memory, by fork, at the addresses where the host had it. */
+/* The memory is still this process's, at the addresses where the program had it. */
 static void keep_pinned(struct ctx *ctx, void *arg)
 {
 	struct moving moving = {0, UINT64_MAX, 0, NULL};

@@ -105,15 +105,15 @@ void probe_descriptors(struct finding *ret_finding)
 	if (!r) {
 		finding_set(ret_finding, VERDICT_GOOD, "pidfd_getfd works");
 		finding_follows(ret_finding,
-				"A host takes the descriptors that another process's ioctls "
-				"name (IOMMU_IOAS_MAP_FILE) by itself.");
+				"Nothing today: descriptors that another process's ioctls name "
+				"are sent over its connection.");
 		return;
 	}
 	finding_set(ret_finding, VERDICT_LIMITED, "pidfd_getfd is forbidden (%s)",
 		    strerror(abs(r)));
 	finding_follows(ret_finding,
-			"A host has to be sent the descriptors that another process's ioctls "
-			"name; that is slower.");
+			"Nothing today: descriptors that another process's ioctls name are "
+			"sent over its connection.");
 }
 
 static int try_listener(void *arg)
