@@ -21,7 +21,7 @@ struct file;
 struct file_mapping {
 	uint64_t offset, length; /* in: as the program asked; length is rounded up to pages */
 	int prot, flags;	 /* in: PROT_*, MAP_* */
-	int fd;			 /* out: a native descriptor, owned by the file */
+	int fd;			 /* out: a native descriptor, the caller's to close */
 	uint64_t fd_offset;	 /* out */
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -56,7 +57,53 @@ static int make_memory(struct mmap_region *region)
 	}
 	region->dev = st.st_dev;
 	region->ino = st.st_ino;
+	region->pid = getpid();
+	region->tid = gettid();
 	return 0;
+}
+
+static bool is_memory(const struct mmap_region *region, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && st.st_dev == region->dev && st.st_ino == region->ino;
+}
+
+/* By a way to the descriptor, which may be another file's by now. */
+static int open_by(const struct mmap_region *region, const char *way)
+{
+	int fd = open(way, O_RDWR | O_CLOEXEC);
+
+	if (is_memory(region, fd))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -ENOMEM;
+}
+
+/*
+ * A descriptor of the memory, the caller's to close. The one that we keep is in the table of the process or thread that made the region, and the
+ * caller may have another one (frontend/service/): /proc leads there, for the process is ours.
+ */
+static int open_memory(const struct mmap_region *region)
+{
+	const pid_t owners[] = {region->pid, region->tid};
+	char way[48];
+	int fd;
+
+	if (inject_fail())
+		return -ENOMEM;
+	if (is_memory(region, region->fd)) {
+		fd = fcntl(region->fd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -EMFILE : fd;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(way, sizeof(way), "/proc/%d/fd/%d", (int)owners[i], region->fd);
+		fd = open_by(region, way);
+		if (fd >= 0)
+			return fd;
+	}
+	return -ENOMEM;
 }
 
 int mmap_region_new(struct ctx *ctx, uint64_t length, struct mmap_region **ret_region)
@@ -84,7 +131,8 @@ void mmap_region_free(struct mmap_region *region)
 		return;
 	LIST_REMOVE(region, link);
 	munmap(region->host, region->length);
-	close(region->fd);
+	if (is_memory(region, region->fd))
+		close(region->fd);
 	free(region);
 }
 
@@ -111,7 +159,7 @@ int ctx_mmap(struct file *file, struct client *client, struct file_mapping *mapp
 			break;
 	if (!region)
 		return -ENXIO;
-	mapping->fd = region->fd;
 	mapping->fd_offset = 0;
-	return 0;
+	mapping->fd = open_memory(region);
+	return mapping->fd < 0 ? mapping->fd : 0;
 }

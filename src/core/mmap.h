@@ -20,7 +20,9 @@ struct mmap_region {
 	LIST_ENTRY(mmap_region) link; /* in the context's list */
 	uint64_t offset, length;      /* as the program names it */
 	char *host;		      /* our view of the memory */
+	/* In whose descriptor table the memory's descriptor is, which the program may close: see open_memory() in mmap.c. */
 	int fd;
+	pid_t pid, tid;
 	dev_t dev;
 	ino_t ino;
 };

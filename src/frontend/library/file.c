@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 
@@ -62,8 +63,10 @@ int uiommufd_mmap(struct uiommufd_file *file, size_t length, int prot, int flags
 	if (rc)
 		return rc;
 	address = mmap(NULL, mapping.length, prot, flags, mapping.fd, (off_t)mapping.fd_offset);
-	if (address == MAP_FAILED)
-		return -errno;
+	rc = address == MAP_FAILED ? -errno : 0;
+	close(mapping.fd);
+	if (rc)
+		return rc;
 	*ret_address = address;
 	return 0;
 }

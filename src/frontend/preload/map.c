@@ -86,7 +86,7 @@ static bool map_ours(const struct mmap_call *call, void **ret_addr)
 				       mapping.fd, (off_t)mapping.fd_offset);
 	else
 		errno = -rc;
-	if (!descriptor.local && mapping.fd >= 0)
+	if (mapping.fd >= 0)
 		REAL(close)(mapping.fd);
 	descriptor_done(&descriptor);
 	return true;

@@ -245,6 +245,8 @@ static void serve(struct connection *connection, struct wire_msg *msg, int a)
 	msg->inject = inject_left();
 	inject_arm(0);
 	wire_send(connection->sock, msg, fd);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* The first message says who calls. */
