@@ -197,8 +197,16 @@ static void rows_for_dirty(struct setting *s)
 	struct iommu_hwpt_set_dirty_tracking on = {.size = sizeof(on),
 						   .flags = IOMMU_HWPT_DIRTY_TRACKING_ENABLE};
 
-	s->hwpt = alloc_hwpt(s, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-							  .pt_id = s->world.ioas});
+	/* Whose smallest page is 4 KiB. */
+	struct iommu_hwpt_selftest format = {.pagetable_type = MOCK_IOMMUPT_HUGE};
+
+	s->hwpt = alloc_hwpt(s, (struct iommu_hwpt_alloc){
+					.flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+					.pt_id = s->world.ioas,
+					.data_type = IOMMU_HWPT_DATA_SELFTEST,
+					.data_len = sizeof(format),
+					.data_uptr = (uintptr_t)&format,
+				});
 	lock_take(&s->world.ctx->lock);
 	s->paging = hwpt_find_paging(s->world.ctx, s->hwpt);
 	lock_release(&s->world.ctx->lock);

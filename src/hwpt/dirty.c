@@ -10,15 +10,16 @@
 #include "core/ioctl.h"
 #include "hwpt/leaf.h"
 
-static uint64_t unit_of(const struct hwpt_paging *paging)
+/* log2 of what a bit stands for. */
+static unsigned int unit_shift(const struct hwpt_paging *paging)
 {
-	return paging->table.page_sizes & -paging->table.page_sizes;
+	return __builtin_ctzll(paging->table.page_sizes);
 }
 
 static void mark_range(struct hwpt_paging *paging, uint64_t first, uint64_t last, int *rc)
 {
-	uint64_t unit = unit_of(paging);
-	int failed = sparse_bits_set(&paging->dirty, first / unit, last / unit);
+	unsigned int shift = unit_shift(paging);
+	int failed = sparse_bits_set(&paging->dirty, first >> shift, last >> shift);
 
 	if (failed)
 		*rc = failed;
@@ -48,16 +49,17 @@ int dirty_mark(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 
 void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 {
-	uint64_t unit = unit_of(paging);
+	unsigned int shift = unit_shift(paging);
 
-	sparse_bits_set(&paging->dirty, page_floor(first) / unit, (last | (PAGE_SIZE - 1)) / unit);
+	sparse_bits_set(&paging->dirty, page_floor(first) >> shift,
+			(last | (PAGE_SIZE - 1)) >> shift);
 }
 
 void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 {
-	uint64_t unit = unit_of(paging);
+	unsigned int shift = unit_shift(paging);
 
-	sparse_bits_clear(&paging->dirty, first / unit, last / unit);
+	sparse_bits_clear(&paging->dirty, first >> shift, last >> shift);
 }
 
 /* ---- SET_DIRTY_TRACKING ---- */
@@ -83,90 +85,152 @@ int hwpt_set_dirty_tracking_ioctl(struct ucmd *ucmd)
 
 /* ---- GET_DIRTY_BITMAP ---- */
 
-/* The user's bitmap: bit 0 is the page at `base`. */
+#define WINDOW_WORDS 64
+
+/*
+ * The user's bitmap: bit 0 is the page at `base`. Bits are only ever set: what the user had there stays. They are collected in a window,
+ * for each access to the user's memory has its price.
+ */
 struct bitmap {
 	struct client *client;
 	uint64_t data, base;
 	unsigned int shift; /* log2 of what a bit stands for */
+	uint64_t window;    /* the first word of the window */
+	union {
+		uint64_t words[WINDOW_WORDS]; /* what is to be set */
+		uint8_t bytes[WINDOW_WORDS * 8];
+	};
 };
 
-/* Sets bits of one byte of the user's. */
-static int or_byte(struct bitmap *bitmap, uint64_t byte, uint8_t bits)
+/* Sets the bits of the window in the user's memory, touching nothing before the first of them and behind the last. */
+static int flush(struct bitmap *bitmap)
 {
-	uint8_t old;
+	uint64_t at = bitmap->data + bitmap->window * 8;
+	uint8_t old[sizeof(bitmap->bytes)];
+	unsigned int from = 0, to = sizeof(old);
 
-	if (client_read(bitmap->client, &old, bitmap->data + byte, 1))
+	while (from < to && !bitmap->bytes[to - 1])
+		to--;
+	if (!to)
+		return 0;
+	while (!bitmap->bytes[from])
+		from++;
+	if (client_read(bitmap->client, old + from, at + from, to - from))
 		return -EFAULT;
-	old |= bits;
-	return client_write(bitmap->client, bitmap->data + byte, &old, 1);
-}
-
-static int set_bytes(struct bitmap *bitmap, uint64_t byte, uint64_t n)
-{
-	unsigned char ones[512];
-
-	memset(ones, 0xff, sizeof(ones));
-	while (n) {
-		size_t now = n < sizeof(ones) ? n : sizeof(ones);
-
-		if (client_write(bitmap->client, bitmap->data + byte, ones, now))
-			return -EFAULT;
-		byte += now;
-		n -= now;
-	}
+	for (unsigned int i = from; i < to; i++)
+		bitmap->bytes[i] |= old[i];
+	if (client_write(bitmap->client, at + from, bitmap->bytes + from, to - from))
+		return -EFAULT;
+	memset(bitmap->bytes, 0, sizeof(bitmap->bytes));
 	return 0;
 }
 
-/* Reports [first, last] as dirty. Bits are only ever set: what the user had there stays. */
-static int report(struct bitmap *bitmap, uint64_t first, uint64_t last)
+static int put_in_word(struct bitmap *bitmap, uint64_t word, uint64_t bits)
+{
+	if (word - bitmap->window >= WINDOW_WORDS) {
+		int rc = flush(bitmap);
+
+		if (rc)
+			return rc;
+		bitmap->window = word;
+	}
+	bitmap->words[word - bitmap->window] |= bits;
+	return 0;
+}
+
+/* Up to 64 bits, of which the lowest is bit `at`. */
+static int put(struct bitmap *bitmap, uint64_t at, uint64_t bits)
+{
+	uint64_t high = at % 64 ? bits >> (64 - at % 64) : 0;
+	int rc = put_in_word(bitmap, at / 64, bits << at % 64);
+
+	return rc || !high ? rc : put_in_word(bitmap, at / 64 + 1, high);
+}
+
+/* Half as many bits: one where any of two was set. */
+static uint64_t fold(uint64_t bits)
+{
+	bits = (bits | bits >> 1) & 0x5555555555555555;
+	bits = (bits | bits >> 1) & 0x3333333333333333;
+	bits = (bits | bits >> 2) & 0x0f0f0f0f0f0f0f0f;
+	bits = (bits | bits >> 4) & 0x00ff00ff00ff00ff;
+	bits = (bits | bits >> 8) & 0x0000ffff0000ffff;
+	return (bits | bits >> 16) & 0xffffffff;
+}
+
+/* Units at `unit` and behind it, where a bit of the user's is one of them or more. */
+static int report_coarse(struct bitmap *bitmap, uint64_t unit, uint64_t units, unsigned int shift)
+{
+	uint64_t base = bitmap->base >> bitmap->shift, at = unit << shift >> bitmap->shift;
+
+	for (unsigned int i = shift; units > 1 && i < bitmap->shift && i < shift + 6; i++)
+		units = fold(units);
+	/* What lies below the base was not asked for, so no bit stands there. */
+	return at < base ? put(bitmap, 0, units >> (base - at)) : put(bitmap, at - base, units);
+}
+
+/* One unit, where it is many bits of the user's. */
+static int report_fine(struct bitmap *bitmap, uint64_t first, uint64_t last)
 {
 	uint64_t from = (first - bitmap->base) >> bitmap->shift;
 	uint64_t to = (last - bitmap->base) >> bitmap->shift;
-	uint8_t low = 0xff << (from % 8), high = 0xff >> (7 - to % 8);
-	int rc;
+	int rc = 0;
 
-	if (from / 8 == to / 8)
-		return or_byte(bitmap, from / 8, low & high);
-	rc = or_byte(bitmap, from / 8, low);
-	if (!rc)
-		rc = set_bytes(bitmap, from / 8 + 1, to / 8 - from / 8 - 1);
-	return rc ? rc : or_byte(bitmap, to / 8, high);
+	for (; !rc && from <= to; from++)
+		rc = put(bitmap, from, 1);
+	return rc;
+}
+
+/* Some of the units at `unit` and behind it, within `part`. */
+static int report(struct bitmap *bitmap, const struct range *part, uint64_t unit, uint64_t units,
+		  unsigned int shift)
+{
+	int rc = 0;
+
+	if (shift <= bitmap->shift)
+		return report_coarse(bitmap, unit, units, shift);
+	for (; !rc && units; units &= units - 1) {
+		uint64_t first = (unit + __builtin_ctzll(units)) << shift;
+		uint64_t last = first + ((uint64_t)1 << shift) - 1;
+
+		rc = report_fine(bitmap, first > part->first ? first : part->first,
+				 last < part->last ? last : part->last);
+	}
+	return rc;
 }
 
 /* Hardware clears an entry's one dirty bit, also for the part of it that was not asked for. */
-static void clear_entries(struct hwpt_paging *paging, const struct imap_entry *entry,
-			  uint64_t first, uint64_t last)
+static void clear_edges(struct hwpt_paging *paging, const struct imap_entry *entry,
+			const struct range *part)
 {
 	uint64_t edge, unused;
 
-	leaf_find(paging, entry, first, &edge, &unused);
-	if (edge < first)
-		first = edge;
-	leaf_find(paging, entry, last, &unused, &edge);
-	if (edge > last)
-		last = edge;
-	dirty_forget(paging, first, last);
+	leaf_find(paging, entry, part->first, &edge, &unused);
+	if (edge < part->first)
+		dirty_forget(paging, edge, part->first - 1);
+	leaf_find(paging, entry, part->last, &unused, &edge);
+	if (edge > part->last)
+		dirty_forget(paging, part->last + 1, edge);
 }
 
-/* The part [first, last] of one area. */
+/* The part of one area. */
 static int report_area(struct hwpt_paging *paging, const struct imap_entry *entry,
-		       struct bitmap *bitmap, struct range part, bool clear)
+		       struct bitmap *bitmap, const struct range *part, bool clear)
 {
-	uint64_t unit = unit_of(paging), run_first, run_last, at = part.first / unit;
+	unsigned int shift = unit_shift(paging);
+	uint64_t at = part->first >> shift, last = part->last >> shift, units;
 	int rc = 0;
 
-	while (!rc &&
-	       sparse_bits_find(&paging->dirty, at, part.last / unit, &run_first, &run_last)) {
-		uint64_t first = run_first * unit, last = run_last * unit + unit - 1;
-
-		rc = report(bitmap, first > part.first ? first : part.first,
-			    last < part.last ? last : part.last);
-		if (run_last == part.last / unit)
+	while (!rc && (units = sparse_bits_next(&paging->dirty, &at, last, clear))) {
+		rc = report(bitmap, part, at, units, shift);
+		if (last - at < 64)
 			break;
-		at = run_last + 1;
+		at += 64;
 	}
+	if (clear && rc)
+		dirty_forget(paging, part->first, part->last);
 	if (clear)
-		clear_entries(paging, entry, part.first, part.last);
+		clear_edges(paging, entry, part);
 	return rc;
 }
 
@@ -183,12 +247,13 @@ static void report_range(struct hwpt_paging *paging, struct bitmap *bitmap, uint
 	while (imap_first_in(&paging->ioas->areas, at, at, &entry)) {
 		struct range part = {at, entry.last < last ? entry.last : last, NULL};
 
-		if (report_area(paging, &entry, bitmap, part, clear))
+		if (report_area(paging, &entry, bitmap, &part, clear))
 			return;
 		if (part.last == last)
-			return;
+			break;
 		at = part.last + 1;
 	}
+	flush(bitmap);
 }
 
 static int check_range(const struct ioas *ioas, const struct iommu_hwpt_get_dirty_bitmap *cmd)
