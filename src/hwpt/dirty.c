@@ -8,6 +8,7 @@
 #include <uiommufd/iommufd.h>
 
 #include "core/ioctl.h"
+#include "core/machine_impl.h"
 #include "hwpt/leaf.h"
 
 /* log2 of what a bit stands for. */
@@ -62,6 +63,15 @@ void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 	sparse_bits_clear(&paging->dirty, first >> shift, last >> shift);
 }
 
+/*
+ * DMA marks, then copies. When this returns the bytes behind all marks that were set before have been written: the program
+ * may look at the memory, and a write that it doesn't see sets a new mark.
+ */
+static void wait_for_marked(const struct hwpt_paging *paging, uint64_t first, uint64_t last)
+{
+	hazard_wait(&paging->hwpt.object.ctx->machine->hazard, first, last);
+}
+
 /* ---- SET_DIRTY_TRACKING ---- */
 
 int hwpt_set_dirty_tracking_ioctl(struct ucmd *ucmd)
@@ -80,6 +90,8 @@ int hwpt_set_dirty_tracking_ioctl(struct ucmd *ucmd)
 	if (on)
 		dirty_forget(paging, 0, UINT64_MAX);
 	atomic_store(&paging->tracking, on);
+	if (on)
+		wait_for_marked(paging, 0, UINT64_MAX);
 	return 0;
 }
 
@@ -293,5 +305,6 @@ int hwpt_get_dirty_bitmap_ioctl(struct ucmd *ucmd)
 	bitmap.shift = __builtin_ctzll(cmd->page_size);
 	report_range(paging, &bitmap, cmd->iova + cmd->length - 1,
 		     !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+	wait_for_marked(paging, cmd->iova, cmd->iova + cmd->length - 1);
 	return 0;
 }

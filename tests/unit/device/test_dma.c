@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <uiommufd/iommufd.h>
 #include <uiommufd/mock.h>
@@ -208,15 +209,12 @@ static void outlives_the_programs_mapping(void **state)
 	assert_int_equal(mprotect(f->memory, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
 }
 
-static void marks_dirty(void **state)
+/* Attaches the device to a page table that tracks, and maps 8 pages: the page table's id. */
+static uint32_t track(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct iommu_hwpt_alloc alloc = {
 		.size = sizeof(alloc), .flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING, .pt_id = f->ioas};
 	struct iommu_hwpt_set_dirty_tracking on = {.size = sizeof(on), .flags = 1};
-	struct iommu_hwpt_get_dirty_bitmap get = {.size = sizeof(get), .iova = IOVA};
-	uint64_t bits = 0;
-	char c = 1;
 
 	alloc.dev_id = f->device->object.id;
 	assert_int_equal(call(f, IOMMU_HWPT_ALLOC, &alloc), 0);
@@ -224,14 +222,75 @@ static void marks_dirty(void **state)
 	assert_int_equal(map(f, f->memory, 8 * PAGE_SIZE, IOVA, RW), 0);
 	on.hwpt_id = alloc.out_hwpt_id;
 	assert_int_equal(call(f, IOMMU_HWPT_SET_DIRTY_TRACKING, &on), 0);
+	return alloc.out_hwpt_id;
+}
+
+static uint64_t dirty_bits(struct fixture *f, uint32_t hwpt_id)
+{
+	uint64_t bits = 0;
+	struct iommu_hwpt_get_dirty_bitmap get = {
+		.size = sizeof(get),
+		.hwpt_id = hwpt_id,
+		.iova = IOVA,
+		.length = 8 * PAGE_SIZE,
+		.page_size = PAGE_SIZE,
+		.data = (uintptr_t)&bits,
+	};
+
+	assert_int_equal(call(f, IOMMU_HWPT_GET_DIRTY_BITMAP, &get), 0);
+	return bits;
+}
+
+static void marks_dirty(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t hwpt_id = track(f);
+	char c = 1;
+
 	assert_int_equal(dma_read(&f->port, 0, IOVA, &c, 1, NULL), 0);
 	assert_int_equal(dma_write(&f->port, 0, IOVA + 3 * PAGE_SIZE + 5, &c, 1, NULL), 0);
-	get.hwpt_id = alloc.out_hwpt_id;
-	get.length = 8 * PAGE_SIZE;
-	get.page_size = PAGE_SIZE;
-	get.data = (uintptr_t)&bits;
-	assert_int_equal(call(f, IOMMU_HWPT_GET_DIRTY_BITMAP, &get), 0);
-	assert_int_equal(bits, 1 << 3);
+	assert_int_equal(dirty_bits(f, hwpt_id), 1 << 3);
+}
+
+struct question {
+	struct fixture *f;
+	uint32_t hwpt_id;
+	uint64_t bits;
+	char seen;
+	atomic_bool answered;
+};
+
+static void *ask_and_look(void *arg)
+{
+	struct question *question = arg;
+
+	question->bits = dirty_bits(question->f, question->hwpt_id);
+	question->seen = *question->f->memory;
+	atomic_store(&question->answered, true);
+	return NULL;
+}
+
+/* A bit is only taken away when the bytes that it stands for are there. */
+static void reported_means_written(void **state)
+{
+	struct fixture *f = *state;
+	struct question question = {.f = f, .hwpt_id = track(f)};
+	size_t len = 1;
+	pthread_t thread;
+	char *host;
+
+	dma_enter(&f->port, IOVA, IOVA);
+	host = dma_translate(&f->port, 0, IOVA, &len, true);
+	assert_non_null(host);
+	assert_int_equal(pthread_create(&thread, NULL, ask_and_look, &question), 0);
+	/* A wrong answer comes now; a right one can't, however long this takes. */
+	for (int i = 0; i < 100 && !atomic_load(&question.answered); i++)
+		usleep(200);
+	*host = 77;
+	dma_leave(&f->port);
+	pthread_join(thread, NULL);
+	assert_int_equal(question.bits, 1);
+	assert_int_equal(question.seen, 77);
 }
 
 /* ---- the promise ---- */
@@ -293,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(remembers_no_longer_than_true, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(outlives_the_programs_mapping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(marks_dirty, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(reported_means_written, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(unmap_means_it, set_up, tear_down),
 	};
 
