@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory under an IOAS: what is charged to whom, what stays when programs take pinned memory away, dma-bufs, CHANGE_PROCESS. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/machine_impl.h"
+#include "world.h"
+
+#define RW	 (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
+#define IOVA	 0x2000000
+#define NPAGES	 16
+#define NO_CAPS	 0
+#define IPC_LOCK ((uint64_t)1 << CAP_IPC_LOCK)
+
+/* An IOAS behind a device, one without, and an access to the first. */
+struct fixture {
+	struct bench bench;
+	char *memory;
+	uint32_t ioas, lazy;
+	int access;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	bench_init(&f->bench);
+	f->memory = bench_pages(NPAGES);
+	for (size_t i = 0; i < NPAGES * WORLD_PAGE; i++)
+		f->memory[i] = (char)(1 + i / WORLD_PAGE);
+	f->ioas = bench_ioas(&f->bench);
+	f->lazy = bench_ioas(&f->bench);
+	bench_plug(&f->bench, f->ioas, 0);
+	f->access = bench_access(&f->bench, f->ioas, 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	bench_done(&f->bench);
+	munmap(f->memory, (NPAGES + 1) * WORLD_PAGE);
+	free(f);
+	return 0;
+}
+
+static unsigned long user_charge(const struct bench *bench)
+{
+	const struct user_account *user = atomic_load(&bench->machine->users);
+	unsigned long sum = 0;
+
+	for (; user; user = user->next)
+		sum += atomic_load(&user->locked);
+	return sum;
+}
+
+static long map_pages(struct fixture *f, uint32_t ioas, unsigned int page, unsigned int n,
+		      uint64_t iova)
+{
+	return bench_try_map(&f->bench, ioas, (uintptr_t)f->memory + page * WORLD_PAGE,
+			     n * WORLD_PAGE, &iova, RW | IOMMU_IOAS_MAP_FIXED_IOVA);
+}
+
+/* ---- accounting (7.6) ---- */
+
+static void users_are_charged(void **state)
+{
+	struct fixture *f = *state;
+	struct bench *bench = &f->bench;
+	struct iommu_ioas_copy copy = {.flags = RW,
+				       .src_ioas_id = f->ioas,
+				       .dst_ioas_id = f->ioas,
+				       .length = 2 * WORLD_PAGE,
+				       .src_iova = IOVA,
+				       .dst_iova = IOVA + 0x100000};
+	char *before, *after;
+
+	bench_creds(bench, NO_CAPS, 8 * WORLD_PAGE);
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	assert_int_equal(user_charge(bench), 4);
+	assert_int_equal(bench_copy(bench, copy), 0);
+	assert_int_equal(user_charge(bench), 4);
+	/* The same memory, mapped twice, is charged twice. */
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA + 0x200000), 0);
+	assert_int_equal(user_charge(bench), 8);
+	before = bench_describe(bench);
+	assert_int_equal(map_pages(f, f->ioas, 8, 1, IOVA + 0x300000), -ENOMEM);
+	after = bench_describe(bench);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	/* Lazily mapped memory costs nothing until it is pinned. */
+	assert_int_equal(map_pages(f, f->lazy, 8, 4, IOVA), 0);
+	assert_int_equal(user_charge(bench), 8);
+	assert_int_equal(bench_unmap(bench, f->ioas, IOVA, 4 * WORLD_PAGE), 4 * WORLD_PAGE);
+	assert_int_equal(user_charge(bench), 6); /* the copy keeps two pages */
+	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 6);
+	assert_int_equal(atomic_load(&bench->client.mm->locked_vm), 0);
+}
+
+static void accesses_are_charged(void **state)
+{
+	struct fixture *f = *state;
+	struct bench *bench = &f->bench;
+	int access = bench_access(bench, f->lazy, MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES);
+	char byte;
+
+	bench_creds(bench, NO_CAPS, 2 * WORLD_PAGE);
+	assert_int_equal(map_pages(f, f->lazy, 0, 4, IOVA), 0);
+	assert_int_equal(bench_pin(bench, access, IOVA, 3 * WORLD_PAGE, f->memory, 0), -ENOMEM);
+	assert_int_equal(user_charge(bench), 0);
+	assert_true(bench_pin(bench, access, IOVA, 2 * WORLD_PAGE, f->memory, 0) >= 0);
+	assert_int_equal(user_charge(bench), 2);
+	/* A read pins nothing for long. */
+	assert_int_equal(
+		bench_rw(bench, access, IOVA + 3 * WORLD_PAGE, &byte, 1, MOCK_ACCESS_RW_SLOW_PATH),
+		0);
+	assert_int_equal(byte, 4);
+	assert_int_equal(user_charge(bench), 2);
+}
+
+/* Who may lock memory is not limited; what is pinned is counted all the same. The right at the time of the MAP decides. */
+static void privileged_mappings(void **state)
+{
+	struct fixture *f = *state;
+	struct bench *bench = &f->bench;
+
+	bench_creds(bench, IPC_LOCK, WORLD_PAGE);
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	assert_int_equal(map_pages(f, f->lazy, 4, 4, IOVA), 0);
+	assert_int_equal(user_charge(bench), 0);
+	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 4);
+	bench_creds(bench, NO_CAPS, WORLD_PAGE);
+	bench_plug(bench, f->lazy, 0);
+	assert_int_equal(user_charge(bench), 0);
+	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 8);
+	assert_int_equal(map_pages(f, f->ioas, 0, 2, IOVA + 0x100000), -ENOMEM);
+}
+
+/* The mode is chosen before there are objects. */
+static void processes_are_charged(void **state)
+{
+	struct iommu_option option = {.size = sizeof(option),
+				      .option_id = IOMMU_OPTION_RLIMIT_MODE,
+				      .op = IOMMU_OPTION_OP_SET,
+				      .val64 = 1};
+	char *memory = bench_pages(4);
+	struct bench bench;
+	uint32_t ioas;
+
+	bench_init(&bench);
+	assert_int_equal(bench_ioctl(&bench, IOMMU_OPTION, &option), 0);
+	bench_creds(&bench, NO_CAPS, 4 * WORLD_PAGE);
+	ioas = bench_ioas(&bench);
+	assert_int_equal(bench_ioctl(&bench, IOMMU_OPTION, &option), -EBUSY);
+	bench_plug(&bench, ioas, 0);
+	bench_map(&bench, ioas, memory, 4 * WORLD_PAGE, IOVA, RW);
+	assert_int_equal(atomic_load(&bench.client.mm->locked_vm), 4);
+	assert_int_equal(user_charge(&bench), 0);
+	bench_done(&bench);
+	bench_free_pages(memory, 4);
+}
+
+/* ---- memory that programs take away ---- */
+
+/* What a device would see: the pages that were pinned. */
+static char seen_at(struct fixture *f, unsigned int page)
+{
+	char byte = 0;
+
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + page * WORLD_PAGE + 5, &byte, 1,
+				  MOCK_ACCESS_RW_SLOW_PATH),
+			 0);
+	return byte;
+}
+
+static void going(struct fixture *f, unsigned int page, unsigned int n)
+{
+	machine_memory_going(f->bench.machine, (uintptr_t)f->memory + page * WORLD_PAGE,
+			     n * WORLD_PAGE);
+}
+
+static void memory_that_is_unmapped(void **state)
+{
+	struct fixture *f = *state;
+	char x = 'x';
+
+	assert_int_equal(map_pages(f, f->ioas, 0, 8, IOVA), 0);
+	going(f, 2, 4);
+	assert_int_equal(munmap(f->memory + 2 * WORLD_PAGE, 4 * WORLD_PAGE), 0);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	for (unsigned int i = 0; i < 8; i++)
+		assert_int_equal(seen_at(f, i), 1 + i);
+	/* What is written there is kept, too. */
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 3 * WORLD_PAGE + 5, &x, 1,
+				  MOCK_ACCESS_RW_SLOW_PATH | MOCK_ACCESS_RW_WRITE),
+			 0);
+	assert_int_equal(seen_at(f, 3), 'x');
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 8 * WORLD_PAGE), 8 * WORLD_PAGE);
+	assert_int_equal(map_pages(f, f->ioas, 0, 8, IOVA), -EFAULT);
+}
+
+static void memory_that_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+	char byte;
+
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	going(f, 0, 4);
+	assert_int_equal(madvise(f->memory, 4 * WORLD_PAGE, MADV_DONTNEED), 0);
+	assert_int_equal(f->memory[0], 0);
+	assert_int_equal(seen_at(f, 0), 1);
+	/* The mapper's own reads go by its addresses. */
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA, &byte, 1, 0), 0);
+	assert_int_equal(byte, 0);
+	/* Mapped anew it is the new memory. */
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 4 * WORLD_PAGE), 4 * WORLD_PAGE);
+	f->memory[5] = 'n';
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	assert_int_equal(seen_at(f, 0), 'n');
+}
+
+static void memory_that_moves(void **state)
+{
+	struct fixture *f = *state;
+	char *to = mmap(NULL, 2 * WORLD_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	to = mremap(f->memory + WORLD_PAGE, 2 * WORLD_PAGE, 2 * WORLD_PAGE,
+		    MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	assert_ptr_not_equal(to, MAP_FAILED);
+	machine_memory_moved(f->bench.machine, (uintptr_t)f->memory + WORLD_PAGE, (uintptr_t)to,
+			     2 * WORLD_PAGE);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	to[5] = 'm';
+	assert_int_equal(seen_at(f, 0), 1);
+	assert_int_equal(seen_at(f, 1), 'm');
+	assert_int_equal(seen_at(f, 2), 3);
+	/* And then goes from where it is. */
+	machine_memory_going(f->bench.machine, (uintptr_t)to, 2 * WORLD_PAGE);
+	assert_int_equal(munmap(to, 2 * WORLD_PAGE), 0);
+	assert_int_equal(seen_at(f, 1), 'm');
+	assert_int_equal(seen_at(f, 3), 4);
+}
+
+/* Shared memory is not copied: who else has it and the device go on seeing each other. */
+static void shared_memory_that_is_unmapped(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd_create("shared", MFD_CLOEXEC);
+	char *at[2];
+
+	assert_int_equal(ftruncate(fd, 2 * WORLD_PAGE), 0);
+	for (int i = 0; i < 2; i++) {
+		at[i] = mmap(NULL, 2 * WORLD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		assert_ptr_not_equal(at[i], MAP_FAILED);
+	}
+	close(fd);
+	bench_map(&f->bench, f->ioas, at[0], 2 * WORLD_PAGE, IOVA, RW);
+	machine_memory_going(f->bench.machine, (uintptr_t)at[0], 2 * WORLD_PAGE);
+	munmap(at[0], 2 * WORLD_PAGE);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	at[1][5] = 's';
+	assert_int_equal(seen_at(f, 0), 's');
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 2 * WORLD_PAGE), 2 * WORLD_PAGE);
+	munmap(at[1], 2 * WORLD_PAGE);
+}
+
+static void memory_that_nobody_pinned(void **state)
+{
+	struct fixture *f = *state;
+	char byte;
+	int access = bench_access(&f->bench, f->lazy, 0);
+
+	assert_int_equal(map_pages(f, f->lazy, 0, 2, IOVA), 0);
+	going(f, 0, 2);
+	assert_int_equal(munmap(f->memory, 2 * WORLD_PAGE), 0);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	assert_int_equal(bench_rw(&f->bench, access, IOVA, &byte, 1, 0), -EFAULT);
+	assert_int_equal(bench_rw(&f->bench, access, IOVA, &byte, 1, MOCK_ACCESS_RW_SLOW_PATH),
+			 -EFAULT);
+}
+
+/* ---- dma-bufs (7.14) ---- */
+
+static long map_fd(struct fixture *f, int fd, uint64_t iova)
+{
+	struct iommu_ioas_map_file cmd = {.size = sizeof(cmd),
+					  .flags = RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+					  .ioas_id = f->ioas,
+					  .fd = fd,
+					  .length = WORLD_PAGE,
+					  .iova = iova};
+
+	return bench_ioctl(&f->bench, IOMMU_IOAS_MAP_FILE, &cmd);
+}
+
+static void set_revoked(struct fixture *f, int fd, uint32_t revoked)
+{
+	struct iommu_test_cmd cmd = {.op = IOMMU_TEST_OP_DMABUF_REVOKE,
+				     .dmabuf_revoke = {.dmabuf_fd = fd, .revoked = revoked}};
+
+	assert_int_equal(bench_test(&f->bench, &cmd), 0);
+}
+
+static void dmabufs_are_revoked(void **state)
+{
+	struct fixture *f = *state;
+	struct iommu_test_cmd get = {.op = IOMMU_TEST_OP_DMABUF_GET,
+				     .dmabuf_get = {.length = WORLD_PAGE}};
+	int fd = bench_test(&f->bench, &get);
+	char byte;
+
+	assert_true(fd >= BENCH_FD0);
+	bench_creds(&f->bench, NO_CAPS, 0);
+	assert_int_equal(map_fd(f, fd, IOVA), 0); /* never charged */
+	assert_int_equal(atomic_load(&f->bench.client.mm->pinned_vm), 0);
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA, &byte, 1, 0), -EINVAL);
+	set_revoked(f, fd, 1);
+	assert_int_equal(map_fd(f, fd, IOVA + WORLD_PAGE), -ENODEV);
+	set_revoked(f, fd, 0);
+	assert_int_equal(map_fd(f, fd, IOVA + WORLD_PAGE), 0);
+	bench_close(&f->bench, fd);
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, 0, UINT64_MAX), 2 * WORLD_PAGE);
+}
+
+/* ---- CHANGE_PROCESS ---- */
+
+/* In the child's memory too, where it is read for the child. */
+static struct iommu_ioas_change_process change = {.size = sizeof(change)};
+
+static void expect_charges(const struct bench *a, const struct bench *b, unsigned long of_a,
+			   unsigned long of_b)
+{
+	assert_int_equal(atomic_load(&a->client.mm->pinned_vm), of_a);
+	assert_int_equal(atomic_load(&b->client.mm->pinned_vm), of_b);
+}
+
+static void processes_change(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	struct bench other;
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	assert_int_equal(ftruncate(fd, WORLD_PAGE), 0);
+	bench_init_beside(&other, &f->bench);
+	mm_put(other.client.mm);
+	assert_int_equal(mm_new_remote(pid, &other.client.mm), 0);
+	other.file = f->bench.file;
+	bench_creds(&other, NO_CAPS, 2 * WORLD_PAGE);
+	bench_creds(&f->bench, NO_CAPS, UINT64_MAX);
+	/* The accounts of both are one user's, so the limit is one of all three pages. */
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(map_fd(f, fd, IOVA + i * WORLD_PAGE), 0);
+	assert_int_equal(bench_ioctl(&other, IOMMU_IOAS_CHANGE_PROCESS, &change), -ENOMEM);
+	expect_charges(&f->bench, &other, 3, 0);
+	assert_int_equal(user_charge(&other), 3);
+	bench_creds(&other, NO_CAPS, 8 * WORLD_PAGE);
+	/* Memory of a process can't change hands: then nothing does. */
+	assert_int_equal(map_pages(f, f->lazy, 0, 1, IOVA), 0);
+	assert_int_equal(bench_ioctl(&other, IOMMU_IOAS_CHANGE_PROCESS, &change), -EINVAL);
+	assert_int_equal(bench_unmap(&f->bench, f->lazy, IOVA, WORLD_PAGE), WORLD_PAGE);
+	assert_int_equal(bench_ioctl(&other, IOMMU_IOAS_CHANGE_PROCESS, &change), 0);
+	expect_charges(&f->bench, &other, 0, 3);
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, WORLD_PAGE), WORLD_PAGE);
+	expect_charges(&f->bench, &other, 0, 2);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_IOAS_CHANGE_PROCESS, &change), 0);
+	expect_charges(&f->bench, &other, 2, 0);
+	close(fd);
+	other.file = NULL;
+	bench_done(&other);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(users_are_charged),	 TEST(accesses_are_charged),
+		TEST(privileged_mappings),	 cmocka_unit_test(processes_are_charged),
+		TEST(memory_that_is_unmapped),	 TEST(memory_that_is_dropped),
+		TEST(memory_that_moves),	 TEST(shared_memory_that_is_unmapped),
+		TEST(memory_that_nobody_pinned), TEST(dmabufs_are_revoked),
+		TEST(processes_change),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
