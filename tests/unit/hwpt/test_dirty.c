@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Dirty tracking: which bits a read of the bitmap gives, and which it leaves. */
+#include <errno.h>
+#include <string.h>
+
+#include "world.h"
+
+#define RW    (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
+#define IOVA  0x2000000
+#define PAGES 32
+
+/* Small pages: an entry is a page. */
+struct fixture {
+	struct bench bench;
+	char *memory;
+	uint32_t ioas, hwpt;
+};
+
+static int setup(void **state)
+{
+	struct iommu_option small = {.size = sizeof(small),
+				     .option_id = IOMMU_OPTION_HUGE_PAGES,
+				     .op = IOMMU_OPTION_OP_SET};
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct bench_device device;
+
+	bench_init(&f->bench);
+	f->memory = bench_pages(PAGES);
+	f->ioas = bench_ioas(&f->bench);
+	small.object_id = f->ioas;
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_OPTION, &small), 0);
+	device = bench_plug(&f->bench, f->ioas, 0);
+	f->hwpt = bench_hwpt(&f->bench, device.dev, f->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+	assert_int_equal(bench_replace(&f->bench, device.stdev, f->hwpt), 0);
+	bench_map(&f->bench, f->ioas, f->memory, PAGES * WORLD_PAGE, IOVA, RW);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	bench_done(&f->bench);
+	bench_free_pages(f->memory, PAGES);
+	free(f);
+	return 0;
+}
+
+static void track(struct fixture *f, bool on)
+{
+	struct iommu_hwpt_set_dirty_tracking cmd = {
+		.size = sizeof(cmd), .flags = on, .hwpt_id = f->hwpt};
+
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_SET_DIRTY_TRACKING, &cmd), 0);
+}
+
+/* A device writes to the pages of which the bit is set. */
+static long write_pages(struct fixture *f, uint64_t pages)
+{
+	struct iommu_test_cmd cmd = {.op = IOMMU_TEST_OP_DIRTY,
+				     .id = f->hwpt,
+				     .dirty = {.iova = IOVA,
+					       .length = PAGES * WORLD_PAGE,
+					       .page_size = WORLD_PAGE,
+					       .uptr = (uintptr_t)&pages}};
+
+	return bench_test(&f->bench, &cmd);
+}
+
+/* Of n pages from `page` on. */
+static uint64_t read_bits(struct fixture *f, unsigned int page, unsigned int n, uint32_t flags)
+{
+	uint64_t bits = 0;
+	struct iommu_hwpt_get_dirty_bitmap cmd = {.size = sizeof(cmd),
+						  .hwpt_id = f->hwpt,
+						  .flags = flags,
+						  .iova = IOVA + page * WORLD_PAGE,
+						  .length = n * WORLD_PAGE,
+						  .page_size = WORLD_PAGE,
+						  .data = (uintptr_t)&bits};
+
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), 0);
+	return bits;
+}
+
+#define NO_CLEAR IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR
+
+static void reading_clears(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(write_pages(f, 1), -EINVAL); /* not tracked */
+	track(f, true);
+	assert_int_equal(write_pages(f, 0x80000101), 0);
+	assert_int_equal(read_bits(f, 0, PAGES, NO_CLEAR), 0x80000101);
+	/* Bit 0 is the first page that was asked for; the others stay dirty. */
+	assert_int_equal(read_bits(f, 8, 8, 0), 1);
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 0x80000001);
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 0);
+	assert_int_equal(write_pages(f, 6), 0);
+	track(f, true); /* begins anew */
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 0);
+	assert_int_equal(write_pages(f, 6), 0);
+	track(f, false);
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 6);
+}
+
+static void bits_are_only_set(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char bits[8];
+	struct iommu_hwpt_get_dirty_bitmap cmd = {.size = sizeof(cmd),
+						  .hwpt_id = f->hwpt,
+						  .iova = IOVA,
+						  .length = PAGES * WORLD_PAGE,
+						  .page_size = WORLD_PAGE,
+						  .data = (uintptr_t)bits + 1};
+
+	track(f, true);
+	memset(bits, 0xa0, sizeof(bits));
+	assert_int_equal(write_pages(f, 0x00ffff01), 0);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), 0);
+	assert_memory_equal(bits, "\xa0\xa1\xff\xff\xa0\xa0\xa0\xa0", 8);
+}
+
+static void holes_end_the_walk(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, PAGES * WORLD_PAGE),
+			 PAGES * WORLD_PAGE);
+	bench_map(&f->bench, f->ioas, f->memory, 4 * WORLD_PAGE, IOVA, RW);
+	bench_map(&f->bench, f->ioas, f->memory, 4 * WORLD_PAGE, IOVA + 4 * WORLD_PAGE, RW);
+	bench_map(&f->bench, f->ioas, f->memory, 4 * WORLD_PAGE, IOVA + 12 * WORLD_PAGE, RW);
+	track(f, true);
+	assert_int_equal(write_pages(f, 0x00fff000 | 0x18), 0);
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 0x18);
+	assert_int_equal(read_bits(f, 12, 4, 0), 0xf);
+}
+
+/* What is mapped anew at the same IOVA is clean. */
+static void unmapping_forgets(void **state)
+{
+	struct fixture *f = *state;
+
+	track(f, true);
+	assert_int_equal(write_pages(f, UINT32_MAX), 0);
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, PAGES * WORLD_PAGE),
+			 PAGES * WORLD_PAGE);
+	bench_map(&f->bench, f->ioas, f->memory, PAGES * WORLD_PAGE, IOVA, RW);
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 0);
+}
+
+/* The call says that all is well, and the dirty bits are lost. */
+static void a_bitmap_that_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+	struct iommu_hwpt_get_dirty_bitmap cmd = {.size = sizeof(cmd),
+						  .hwpt_id = f->hwpt,
+						  .flags = NO_CLEAR,
+						  .iova = IOVA,
+						  .length = PAGES * WORLD_PAGE,
+						  .page_size = WORLD_PAGE};
+
+	cmd.data = (uintptr_t)f->memory + PAGES * WORLD_PAGE;
+	track(f, true);
+	assert_int_equal(write_pages(f, 3), 0);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), 0);
+	assert_int_equal(read_bits(f, 0, PAGES, NO_CLEAR), 3);
+	cmd.flags = 0;
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), 0);
+	assert_int_equal(read_bits(f, 0, PAGES, NO_CLEAR), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(reading_clears),	 TEST(bits_are_only_set),	   TEST(holes_end_the_walk),
+		TEST(unmapping_forgets), TEST(a_bitmap_that_is_not_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
