@@ -518,6 +518,158 @@ static void test_closed_unread(void **state)
 	assert_int_equal(destroy(f, faults.queue), 0);
 }
 
+struct events {
+	uint32_t idev, viommu;
+	struct iommu_viommu_selftest data;
+	int fd;
+};
+
+static uint32_t new_hwpt(struct fixture *f, uint32_t dev, uint32_t parent, uint32_t flags,
+			 uint32_t type)
+{
+	struct iommu_hwpt_selftest data = {};
+	struct iommu_hwpt_alloc hwpt = {
+		.size = sizeof(hwpt),
+		.flags = flags,
+		.dev_id = dev,
+		.pt_id = parent,
+		.data_type = type,
+		.data_len = type ? sizeof(data) : 0,
+		.data_uptr = type ? (uintptr_t)&data : 0,
+	};
+
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_HWPT_ALLOC, &hwpt), 0);
+	return hwpt.out_hwpt_id;
+}
+
+/* A device behind a vIOMMU, whose events go to a queue of this depth. */
+static struct events new_events(struct fixture *f, uint32_t depth)
+{
+	struct events events = {.data.in_data = 0x1234};
+	struct iommu_test_cmd domain = {
+		.size = sizeof(domain), .op = IOMMU_TEST_OP_MOCK_DOMAIN, .id = f->ioas};
+	struct iommu_viommu_alloc viommu = {
+		.size = sizeof(viommu),
+		.type = IOMMU_VIOMMU_TYPE_SELFTEST,
+		.data_len = sizeof(events.data),
+		.data_uptr = (uintptr_t)&events.data,
+	};
+	struct iommu_vdevice_alloc vdevice = {.size = sizeof(vdevice), .virt_id = 99};
+	struct iommu_veventq_alloc queue = {
+		.size = sizeof(queue),
+		.type = IOMMU_VEVENTQ_TYPE_SELFTEST,
+		.veventq_depth = depth,
+	};
+	struct iommu_test_cmd attach = {.size = sizeof(attach),
+					.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE};
+
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_TEST_CMD, &domain), 0);
+	events.idev = viommu.dev_id = vdevice.dev_id = domain.mock_domain.out_idev_id;
+	viommu.hwpt_id = new_hwpt(f, events.idev, f->ioas, IOMMU_HWPT_ALLOC_NEST_PARENT, 0);
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_VIOMMU_ALLOC, &viommu), 0);
+	events.viommu = vdevice.viommu_id = queue.viommu_id = viommu.out_viommu_id;
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_VDEVICE_ALLOC, &vdevice), 0);
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_VEVENTQ_ALLOC, &queue), 0);
+	attach.id = domain.mock_domain.out_stdev_id;
+	attach.mock_domain_replace.pt_id =
+		new_hwpt(f, events.idev, events.viommu, 0, IOMMU_HWPT_DATA_SELFTEST);
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_TEST_CMD, &attach), 0);
+	events.fd = (int)queue.out_veventq_fd;
+	return events;
+}
+
+static void trigger_event(struct fixture *f, const struct events *events)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_TRIGGER_VEVENT,
+		.trigger_vevent = {.dev_id = events->idev},
+	};
+
+	assert_int_equal(uiommufd_ioctl(f->file, IOMMU_TEST_CMD, &cmd), 0);
+}
+
+struct event {
+	struct iommufd_vevent_header header;
+	struct iommu_viommu_event_selftest data;
+};
+
+static void test_event_queue(void **state)
+{
+	struct fixture *f = *state;
+	struct events events = new_events(f, 2);
+	struct event event[3] = {};
+
+	assert_int_equal(ready(events.fd), 0);
+	trigger_event(f, &events);
+	assert_int_equal(ready(events.fd), POLLIN);
+	assert_int_equal(read(events.fd, event, sizeof(event)), sizeof(event[0]));
+	assert_int_equal(event[0].header.sequence, 0);
+	assert_int_equal(event[0].data.virt_id, 99);
+	/* The one that was read has made room, whether that is known yet or not. */
+	trigger_event(f, &events);
+	trigger_event(f, &events);
+	assert_int_equal(uiommufd_read(events.fd, event, sizeof(event[0])), sizeof(event[0]));
+	assert_int_equal(event[0].header.sequence, 1);
+	trigger_event(f, &events);
+	/* There is no room for this one. */
+	trigger_event(f, &events);
+	assert_int_equal(uiommufd_read(events.fd, event, sizeof(event)),
+			 2 * sizeof(event[0]) + sizeof(event[0].header));
+	assert_int_equal(event[1].header.sequence, 3);
+	assert_int_equal(event[2].header.flags, IOMMU_VEVENTQ_FLAG_LOST_EVENTS);
+	assert_int_equal(event[2].header.sequence, 4);
+	assert_int_equal(ready(events.fd), 0);
+	assert_int_equal(uiommufd_write(events.fd, event, 8), -EINVAL);
+	assert_int_equal(uiommufd_close_fd(events.fd), 0);
+}
+
+/* The news of lost events changes while it is in the descriptor's queue. */
+static void test_event_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct events events = new_events(f, 1);
+	struct event event = {};
+
+	for (int i = 0; i < 2; i++)
+		trigger_event(f, &events);
+	assert_int_equal(uiommufd_read(events.fd, &event, sizeof(event)), sizeof(event));
+	assert_int_equal(ready(events.fd), POLLIN);
+	assert_int_equal(read(events.fd, &event, sizeof(event)), sizeof(event.header));
+	assert_int_equal(event.header.flags, IOMMU_VEVENTQ_FLAG_LOST_EVENTS);
+	assert_int_equal(event.header.sequence, 1);
+	for (int i = 0; i < 2; i++)
+		trigger_event(f, &events);
+	assert_int_equal(uiommufd_read(events.fd, &event, sizeof(event)), sizeof(event));
+	assert_int_equal(ready(events.fd), POLLIN);
+	trigger_event(f, &events); /* takes the place of the news */
+	assert_int_equal(read(events.fd, &event, sizeof(event)), sizeof(event));
+	assert_int_equal(event.header.flags, 0);
+	assert_int_equal(event.header.sequence, 4);
+	assert_int_equal(uiommufd_close_fd(events.fd), 0);
+}
+
+static void test_mmap(void **state)
+{
+	struct fixture *f = *state;
+	struct events events = new_events(f, 1);
+	size_t length = events.data.out_mmap_length;
+	off_t offset = (off_t)events.data.out_mmap_offset;
+	void *address = NULL;
+
+	assert_int_equal(uiommufd_mmap(f->file, length, PROT_READ, MAP_PRIVATE, offset, &address),
+			 -EINVAL);
+	assert_int_equal(
+		uiommufd_mmap(f->file, length, PROT_READ, MAP_SHARED, offset + PAGE, &address),
+		-ENXIO);
+	assert_null(address);
+	assert_int_equal(uiommufd_mmap(f->file, length, PROT_READ, MAP_SHARED, offset, &address),
+			 0);
+	assert_int_equal(*(uint32_t *)address, events.data.in_data);
+	munmap(address, length);
+	assert_int_equal(uiommufd_close_fd(events.fd), 0);
+}
+
 static void test_close_is_awaited(void **state)
 {
 	struct fixture *f = *state;
@@ -613,25 +765,17 @@ static void test_fork(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_options),
-		TEST(test_nodes),
-		TEST(test_ioctl_errors),
-		cmocka_unit_test(test_order_of_ends),
-		TEST(test_access_rw),
-		TEST(test_access_permission),
-		TEST(test_access_pin),
-		TEST(test_access_without_unmap),
-		TEST(test_memory_going),
-		TEST(test_memory_moved),
-		TEST(test_fault_queue),
-		TEST(test_native_read),
-		TEST(test_native_write),
-		TEST(test_withdrawn),
-		TEST(test_closed_unread),
-		TEST(test_close_is_awaited),
-		cmocka_unit_test(test_foreign_descriptors),
-		TEST(test_handler_afterwards),
-		TEST(test_fork),
+		cmocka_unit_test(test_options), TEST(test_nodes),
+		TEST(test_ioctl_errors),	cmocka_unit_test(test_order_of_ends),
+		TEST(test_access_rw),		TEST(test_access_permission),
+		TEST(test_access_pin),		TEST(test_access_without_unmap),
+		TEST(test_memory_going),	TEST(test_memory_moved),
+		TEST(test_fault_queue),		TEST(test_native_read),
+		TEST(test_native_write),	TEST(test_withdrawn),
+		TEST(test_closed_unread),	TEST(test_event_queue),
+		TEST(test_event_lost),		TEST(test_mmap),
+		TEST(test_close_is_awaited),	cmocka_unit_test(test_foreign_descriptors),
+		TEST(test_handler_afterwards),	TEST(test_fork),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
