@@ -3,29 +3,41 @@
 #include "device/dma.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <uiommufd/iommufd.h>
 
+#include "base/alloc.h"
 #include "base/guard.h"
 #include "core/machine_impl.h"
 #include "hwpt/dirty.h"
 
-static void forget(struct dma_port *port)
-{
-	port->hit.first = 1;
-	port->hit.last = 0;
-}
+#define LARGE ((uint64_t)1 << DMA_LARGE_SHIFT)
+#define HITS  (DMA_LARGE_HITS + DMA_SMALL_HITS)
 
 int dma_port_init(struct dma_port *port, struct device *device)
 {
+	struct dma_hit *hits = mem_alloc(HITS * sizeof(*hits));
+	int rc;
+
+	if (!hits)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < HITS; i++)
+		hits[i] = (struct dma_hit){.first = 1, .last = 0};
+	rc = hazard_register(&device->object.ctx->machine->hazard, &port->slot);
+	if (rc) {
+		free(hits);
+		return rc;
+	}
 	port->device = device;
-	forget(port);
-	return hazard_register(&device->object.ctx->machine->hazard, &port->slot);
+	port->hits = hits;
+	return 0;
 }
 
 void dma_port_done(struct dma_port *port)
 {
 	hazard_unregister(port->slot);
+	free(port->hits);
 }
 
 /* ---- translation, inside a section ---- */
@@ -47,51 +59,78 @@ static struct hwpt_paging *find_paging(struct device *device, uint32_t pasid)
 	return hwpt->object.type == &hwpt_paging_type ? (struct hwpt_paging *)hwpt : NULL;
 }
 
-/* Looks an IOVA up and remembers what it finds. False: it is not mapped, or can only be copied. */
-static bool look_up(struct dma_port *port, uint32_t pasid, uint64_t iova)
+static struct dma_hit *large_hit(const struct dma_port *port, uint32_t pasid, uint64_t iova)
 {
-	struct dma_hit hit = {
-		.pasid = pasid,
-		.changes = atomic_load_explicit(&port->device->changes, memory_order_acquire),
-	};
-	struct imap_entry entry;
-	struct area *area;
-
-	hit.paging = find_paging(port->device, pasid);
-	if (!hit.paging)
-		return false;
-	hit.map = &hit.paging->ioas->areas;
-	hit.generation = imap_generation(hit.map);
-	if (!imap_lookup(hit.map, iova, &entry))
-		return false;
-	area = entry.value;
-	hit.host = atomic_load_explicit(&area->host, memory_order_acquire);
-	if (!hit.host)
-		return false;
-	hit.first = entry.first;
-	hit.last = entry.last;
-	hit.perm = area->perm;
-	port->hit = hit;
-	return true;
+	return &port->hits[((iova >> DMA_LARGE_SHIFT) ^ pasid) % DMA_LARGE_HITS];
 }
 
-static bool still_good(const struct dma_port *port, uint32_t pasid, uint64_t iova)
+static struct dma_hit *small_hit(const struct dma_port *port, uint32_t pasid, uint64_t iova)
 {
-	const struct dma_hit *hit = &port->hit;
+	return &port->hits[DMA_LARGE_HITS + ((iova >> PAGE_SHIFT) ^ pasid) % DMA_SMALL_HITS];
+}
 
+/* Looks an IOVA up and remembers what it finds. NULL: it is not mapped, or can only be copied. */
+static const struct dma_hit *look_up(struct dma_port *port, uint32_t pasid, uint64_t iova)
+{
+	uint64_t changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
+	struct hwpt_paging *paging = find_paging(port->device, pasid);
+	struct imap_entry entry;
+	const struct imap *map;
+	struct dma_hit *hit;
+	struct area *area;
+	uint64_t generation;
+	char *host;
+
+	if (!paging)
+		return NULL;
+	map = &paging->ioas->areas;
+	generation = imap_generation(map);
+	if (!imap_lookup(map, iova, &entry))
+		return NULL;
+	area = entry.value;
+	host = atomic_load_explicit(&area->host, memory_order_acquire);
+	if (!host)
+		return NULL;
+	hit = entry.last - entry.first >= LARGE - 1 ? large_hit(port, pasid, iova)
+						    : small_hit(port, pasid, iova);
+	*hit = (struct dma_hit){
+		.first = entry.first,
+		.last = entry.last,
+		.host = host,
+		.map = map,
+		.paging = paging,
+		.generation = generation,
+		.changes = changes,
+		.pasid = pasid,
+		.perm = area->perm,
+	};
+	return hit;
+}
+
+static bool still_good(const struct dma_port *port, const struct dma_hit *hit, uint32_t pasid,
+		       uint64_t iova)
+{
 	/* The device's attachments first: while they are the same, the map is alive. */
 	return iova >= hit->first && iova <= hit->last && pasid == hit->pasid &&
 	       atomic_load_explicit(&port->device->changes, memory_order_acquire) == hit->changes &&
 	       imap_generation(hit->map) == hit->generation;
 }
 
+static const struct dma_hit *find(struct dma_port *port, uint32_t pasid, uint64_t iova)
+{
+	const struct dma_hit *hit = large_hit(port, pasid, iova);
+
+	if (still_good(port, hit, pasid, iova))
+		return hit;
+	hit = small_hit(port, pasid, iova);
+	return still_good(port, hit, pasid, iova) ? hit : look_up(port, pasid, iova);
+}
+
 char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
-	const struct dma_hit *hit = &port->hit;
+	const struct dma_hit *hit = find(port, pasid, iova);
 
-	if (!still_good(port, pasid, iova) && !look_up(port, pasid, iova))
-		return NULL;
-	if (!(hit->perm & perm_for(write)))
+	if (!hit || !(hit->perm & perm_for(write)))
 		return NULL;
 	if (hit->last - iova < *len - 1)
 		*len = hit->last - iova + 1;

@@ -19,7 +19,7 @@
 #include "container/hazard.h"
 #include "device/device.h"
 
-/* The translation that a port used last, and what must still be so for it to be good. */
+/* A translation that a port has used, and what must still be so for it to be good. */
 struct dma_hit {
 	uint64_t first, last; /* IOVAs; first > last: none */
 	char *host;	      /* of `first` */
@@ -31,10 +31,18 @@ struct dma_hit {
 	uint32_t perm;
 };
 
+/*
+ * Like an IOTLB's, a port's entries are of two kinds, by the size of what is mapped, so that random accesses to large areas and to small ones each find
+ * theirs: an entry holds a whole area, and its place comes from the 2 MiB or the page that was asked for.
+ */
+#define DMA_LARGE_SHIFT 21
+#define DMA_LARGE_HITS	256
+#define DMA_SMALL_HITS	64
+
 struct dma_port {
 	struct device *device;
 	struct hazard_slot *slot;
-	struct dma_hit hit;
+	struct dma_hit *hits; /* the large ones, then the small ones */
 };
 
 /* -ENOMEM. The device outlives its ports. */
