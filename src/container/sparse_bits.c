@@ -42,7 +42,7 @@ static void free_below(void *at, int level)
 void sparse_bits_done(struct sparse_bits *bits)
 {
 	free_below(atomic_load(&bits->root), DEPTH);
-	*bits = (struct sparse_bits){0};
+	*bits = (struct sparse_bits){};
 }
 
 /* Where the leaf of `index` is remembered, if it is. */
