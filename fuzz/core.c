@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <uiommufd/vfio.h>
 
@@ -97,6 +98,7 @@ static void step_mmap(struct stage *stage, struct input *in)
 		return;
 	at = mmap(NULL, mapping.length, mapping.prot & ~PROT_EXEC, MAP_SHARED, mapping.fd,
 		  mapping.fd_offset);
+	close(mapping.fd);
 	if (at == MAP_FAILED)
 		fuzz_fail("what may be mapped can't be");
 	step_ioctl(stage, in); /* DESTROY, with luck */
