@@ -9,19 +9,27 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /*
- * NEXT(stat)(path, st): looked up once. Works before our constructor has run. Two threads may look
- * it up at once, and find the same.
+ * NEXT(stat)(path, st): looked up when the shim is loaded (next.c), for the loader's lock must not be taken later: a child of fork() may find
+ * it held for ever. Before our constructor has run it is looked up at the call.
  */
 #define NEXT(name)                                                                                 \
 	({                                                                                         \
 		static __typeof__(&name) next_function;                                            \
+		static const struct next_entry next_entry __attribute__((                          \
+			section("next_entries"), used)) = {#name, (void **)&next_function};        \
 		__typeof__(&name) function = __atomic_load_n(&next_function, __ATOMIC_RELAXED);    \
 		if (__builtin_expect(!function, 0)) {                                              \
-			function = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                     \
+			function = (__typeof__(&name))dlsym(RTLD_NEXT, next_entry.symbol);         \
 			__atomic_store_n(&next_function, function, __ATOMIC_RELAXED);              \
 		}                                                                                  \
 		function;                                                                          \
 	})
+
+/* One use of NEXT(): the linker gathers them. */
+struct next_entry {
+	const char *symbol;
+	void **function;
+};
 
 /*
  * OWN(close)(fd): the call as the program makes it, through the shim. A plain call is the real one,
