@@ -146,6 +146,14 @@ static struct span take_span(struct stage *stage, struct input *in)
 	return (struct span){stage->memory + first * FUZZ_PAGE, n * FUZZ_PAGE};
 }
 
+/* Puts fresh memory, or none, where some stood. */
+static void put_memory(const struct span *span, int prot)
+{
+	if (mmap(span->at, span->len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	    MAP_FAILED)
+		fuzz_fail("no memory");
+}
+
 static void step_drop_memory(struct stage *stage, struct input *in)
 {
 	struct span span = take_span(stage, in);
@@ -153,7 +161,7 @@ static void step_drop_memory(struct stage *stage, struct input *in)
 
 	machine_memory_going(stage->machine, (uintptr_t)span.at, span.len);
 	if (unmap)
-		mmap(span.at, span.len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		put_memory(&span, PROT_NONE);
 	else
 		madvise(span.at, span.len, MADV_DONTNEED);
 	mm_forget(stage->client.mm, (uintptr_t)span.at, span.len);
@@ -169,7 +177,7 @@ static void step_move_memory(struct stage *stage, struct input *in)
 	if (mremap(span.at, span.len, span.len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
 		return; /* two areas at once */
 	machine_memory_moved(stage->machine, (uintptr_t)span.at, (uintptr_t)to, span.len);
-	mmap(span.at, span.len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	put_memory(&span, PROT_NONE);
 	mm_forget(stage->client.mm, 0, UINT64_MAX);
 }
 
@@ -178,8 +186,7 @@ static void step_fresh_memory(struct stage *stage, struct input *in)
 	struct span span = take_span(stage, in);
 
 	machine_memory_going(stage->machine, (uintptr_t)span.at, span.len);
-	mmap(span.at, span.len, PROT_READ | (take8(in) > 0x20 ? PROT_WRITE : 0),
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	put_memory(&span, PROT_READ | (take8(in) > 0x20 ? PROT_WRITE : 0));
 	mm_forget(stage->client.mm, (uintptr_t)span.at, span.len);
 }
 
