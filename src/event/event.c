@@ -26,6 +26,8 @@ static ssize_t event_read(struct file *file, struct client *client, uint64_t buf
 	if (pos != -1)
 		return -ESPIPE;
 	LOCK_SCOPED(&ef->ctx->lock);
+	if (!ef->event)
+		return -EBADF;
 	event_settle(ef->event);
 	rc = ef->event->ops->read(ef->event, client, buf, count < MAX_COUNT ? count : MAX_COUNT);
 	event_changed(ef->event);
@@ -37,11 +39,13 @@ static ssize_t event_write(struct file *file, struct client *client, uint64_t bu
 {
 	struct event_file *ef = (struct event_file *)file;
 
+	LOCK_SCOPED(&ef->ctx->lock);
+	if (!ef->event)
+		return -EBADF;
 	if (!ef->event->ops->write)
 		return -EINVAL;
 	if (pos != -1)
 		return -ESPIPE;
-	LOCK_SCOPED(&ef->ctx->lock);
 	return ef->event->ops->write(ef->event, client, buf, count < MAX_COUNT ? count : MAX_COUNT);
 }
 
@@ -56,9 +60,10 @@ static unsigned int event_poll(struct file *file)
 static void event_taken(struct file *file)
 {
 	struct event_file *ef = (struct event_file *)file;
-	struct event *event = ef->event;
+	struct event *event;
 
 	LOCK_SCOPED(&ef->ctx->lock);
+	event = ef->event;
 	if (!event || !(event->offering || event->stuck) || file_withdraw(file) == FILE_STUCK)
 		return;
 	event->stuck = false;

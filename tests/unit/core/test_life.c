@@ -2,6 +2,7 @@
 /* Ids, who depends on whom, and what the last close takes with it. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "world.h"
 
@@ -152,6 +153,48 @@ static void no_descriptor_left(void **state)
 	assert_int_equal(bench_ioctl(bench, IOMMU_VEVENTQ_ALLOC, &veventq), 0);
 }
 
+static struct {
+	const struct client_ops *ops;
+	unsigned int calls;
+} keeper;
+
+/* Somebody else has the descriptor too, and uses it after its object has gone. */
+static void close_late(struct client *client, int fd)
+{
+	struct bench *bench = (struct bench *)client;
+	struct file *file = file_get(bench_file(bench, fd));
+	char buf[64] = {0};
+
+	keeper.ops->fd_close(client, fd);
+	assert_int_equal(file_read(file, client, (uintptr_t)buf, sizeof(buf), -1), -EBADF);
+	assert_true(file_write(file, client, (uintptr_t)buf, sizeof(buf), -1) < 0);
+	assert_int_equal(file_poll(file), 0);
+	file_taken(file);
+	file_put(file);
+	keeper.calls++;
+}
+
+/* An answer that can't be written takes the object back, but not from who has its descriptor already. */
+static void descriptors_of_abandoned_objects(void **state)
+{
+	struct world *world = *state;
+	struct bench *bench = &world->bench;
+	struct client_ops ops = *bench->client.ops;
+	struct iommu_fault_alloc *cmd;
+	char *page = bench_pages(1);
+
+	keeper.ops = bench->client.ops;
+	ops.fd_close = close_late;
+	bench->client.ops = &ops;
+	cmd = (struct iommu_fault_alloc *)page;
+	*cmd = (struct iommu_fault_alloc){.size = sizeof(*cmd)};
+	assert_int_equal(mprotect(page, WORLD_PAGE, PROT_READ), 0);
+	assert_int_equal(bench_ioctl(bench, IOMMU_FAULT_QUEUE_ALLOC, cmd), -EFAULT);
+	assert_int_equal(keeper.calls, 1);
+	bench->client.ops = keeper.ops;
+	bench_free_pages(page, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -163,6 +206,7 @@ int main(void)
 		cmocka_unit_test(automatic_page_tables),
 		cmocka_unit_test(the_last_close),
 		TEST(no_descriptor_left),
+		TEST(descriptors_of_abandoned_objects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
