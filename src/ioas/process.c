@@ -18,16 +18,14 @@ static int for_each_area(struct ctx *ctx,
 
 	while ((object = idmap_next(&ctx->ids, id, &id))) {
 		struct imap_entry entry;
-		uint64_t at = 0;
 
 		if (object->type != &ioas_type)
 			continue;
-		while (imap_first_in(&((struct ioas *)object)->areas, at, UINT64_MAX, &entry)) {
+		imap_for_each_in(&((struct ioas *)object)->areas, 0, UINT64_MAX, &entry) {
 			int rc = visit(ctx, entry.value, arg);
 
 			if (rc)
 				return rc;
-			at = entry.last + 1;
 		}
 	}
 	return 0;

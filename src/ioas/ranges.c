@@ -38,13 +38,10 @@ static bool fits(const struct imap_entry *entry, uint64_t alignment)
 static bool all_fit(struct ioas *ioas, uint64_t alignment)
 {
 	struct imap_entry entry;
-	uint64_t at = 0;
 
-	while (imap_first_in(&ioas->areas, at, UINT64_MAX, &entry)) {
+	imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry)
 		if (!fits(&entry, alignment))
 			return false;
-		at = entry.last + 1;
-	}
 	return true;
 }
 

@@ -51,9 +51,8 @@ static int show(struct ioas *ioas, const struct imap_entry *entry)
 static int show_all(struct ioas *ioas)
 {
 	struct imap_entry entry;
-	uint64_t at = 0;
 
-	while (imap_first_in(&ioas->areas, at, UINT64_MAX, &entry)) {
+	imap_for_each_in(&ioas->areas, 0, UINT64_MAX, &entry) {
 		int rc = show(ioas, &entry);
 
 		if (rc) {
@@ -61,7 +60,6 @@ static int show_all(struct ioas *ioas)
 				hide_all(ioas, entry.first - 1);
 			return rc;
 		}
-		at = entry.last + 1;
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* In-process accesses: pins against unmap, the ends of the address space, reads and writes. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "ioas/access.h"
 #include "world.h"
@@ -41,6 +42,37 @@ static int teardown(void **state)
 	bench_free_pages(f->memory, WORLD_NPAGES);
 	free(f);
 	return 0;
+}
+
+/* ---- the ends ---- */
+
+/* An area that ends with the last address of all: whoever walks all areas comes to an end. */
+static void walks_end_at_the_top(void **state)
+{
+	struct fixture *f = *state;
+	struct bench *bench = &f->bench;
+	struct iommu_option option = {.size = sizeof(option),
+				      .option_id = IOMMU_OPTION_HUGE_PAGES,
+				      .op = IOMMU_OPTION_OP_SET};
+	struct iommu_ioas_change_process change = {.size = sizeof(change)};
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | RW,
+		.length = WORLD_PAGE,
+		.iova = LAST_PAGE,
+	};
+
+	assert_int_equal(bench_unmap(bench, f->ioas, IOVA, WORLD_NPAGES * WORLD_PAGE),
+			 WORLD_NPAGES * WORLD_PAGE);
+	map.fd = memfd_create("top", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(map.fd, WORLD_PAGE), 0);
+	map.ioas_id = option.object_id = bench_ioas(bench);
+	assert_int_equal(bench_ioctl(bench, IOMMU_IOAS_MAP_FILE, &map), 0);
+	close(map.fd);
+	alarm(10);
+	assert_int_equal(bench_ioctl(bench, IOMMU_OPTION, &option), 0);
+	assert_int_equal(bench_ioctl(bench, IOMMU_IOAS_CHANGE_PROCESS, &change), 0);
+	alarm(0);
 }
 
 /* ---- pins ---- */
@@ -207,6 +239,7 @@ static void never_lets_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(walks_end_at_the_top, setup, teardown),
 		cmocka_unit_test_setup_teardown(pins_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(unmap_asks_accesses, setup, teardown),
 		cmocka_unit_test_setup_teardown(closing_gives_up_pins, setup, teardown),
