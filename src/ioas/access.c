@@ -125,8 +125,11 @@ int access_replace(struct access *access, uint32_t ioas_id)
 	rc = ioas_update_alignment(ioas, access->alignment);
 	if (rc)
 		return rc;
+	object_use(&ioas->object); /* the lock is dropped while pins are given up: the IOAS stays */
 	leave(access);
-	return join(access, ioas);
+	rc = join(access, ioas);
+	object_unuse(&ioas->object);
+	return rc;
 }
 
 void access_detach(struct access *access)

@@ -75,6 +75,42 @@ static void walks_end_at_the_top(void **state)
 	alarm(0);
 }
 
+/* ---- moving ---- */
+
+struct mover {
+	struct bench *bench;
+	uint32_t to;
+	long destroyed;
+};
+
+static void destroy_target(void *data, uint64_t iova, uint64_t length)
+{
+	struct mover *mover = data;
+
+	(void)iova;
+	(void)length;
+	mover->destroyed = bench_destroy(mover->bench, mover->to);
+}
+
+/* While an access gives up its pins, the IOAS that it moves to can't go. */
+static void the_target_stays(void **state)
+{
+	static const struct access_ops ops = {.pins_pages = true, .unmap = destroy_target};
+	struct fixture *f = *state;
+	struct bench *bench = &f->bench;
+	struct mover mover = {.bench = bench, .to = bench_ioas(bench)};
+	struct access *access;
+
+	lock_take(&bench->ctx->lock);
+	assert_int_equal(access_new(bench->ctx, &ops, &mover, &access), 0);
+	assert_int_equal(access_attach(access, f->ioas), 0);
+	assert_int_equal(access_replace(access, mover.to), 0);
+	assert_int_equal(mover.destroyed, -EBUSY);
+	access_free(access);
+	lock_release(&bench->ctx->lock);
+	assert_int_equal(bench_destroy(bench, mover.to), 0);
+}
+
 /* ---- pins ---- */
 
 static void pins_are_counted(void **state)
@@ -240,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(walks_end_at_the_top, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_target_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(pins_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(unmap_asks_accesses, setup, teardown),
 		cmocka_unit_test_setup_teardown(closing_gives_up_pins, setup, teardown),
