@@ -127,6 +127,26 @@ static int prepare_namespace(void)
 	return r;
 }
 
+/*
+ * A program that gcc has built with AddressSanitizer refuses to start when anything is preloaded in front of the run-time library. The
+ * preload library does no harm there.
+ */
+static int prepare_sanitized(void)
+{
+	const char *old = getenv("ASAN_OPTIONS");
+	char *both;
+	int r = 0;
+
+	if (old && strstr(old, "verify_asan_link_order="))
+		return 0;
+	if (asprintf(&both, "%s%sverify_asan_link_order=0", old ? old : "", old ? ":" : "") < 0)
+		return -ENOMEM;
+	if (setenv("ASAN_OPTIONS", both, 1))
+		r = -ENOMEM;
+	free(both);
+	return r;
+}
+
 static int prepare_preload(void)
 {
 	char path[PATH_MAX];
@@ -156,6 +176,8 @@ static int prepare(const struct options *options)
 		r = setenv("UIOMMUFD_PRETEND_HUGEPAGES", "1", 1) ? -ENOMEM : 0;
 	if (!r && options->namespace)
 		r = prepare_namespace();
+	if (!r)
+		r = prepare_sanitized();
 	return r ? r : prepare_preload();
 }
 
