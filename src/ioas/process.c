@@ -41,6 +41,7 @@ static int check_area(struct ctx *ctx, struct area *area, void *arg)
 struct moved {
 	struct pages *pages;
 	struct mm *from;
+	uid_t uid;
 };
 
 struct move {
@@ -70,6 +71,7 @@ static int move_area(struct ctx *ctx, struct area *area, void *arg)
 	struct pages *pages = area->pages;
 	struct move *move = arg;
 	struct mm *from = pages->mm;
+	uid_t uid = pages->uid;
 	int rc;
 
 	if (from == move->to)
@@ -83,7 +85,7 @@ static int move_area(struct ctx *ctx, struct area *area, void *arg)
 		mm_put(from);
 		return rc;
 	}
-	move->v[move->n++] = (struct moved){pages, from};
+	move->v[move->n++] = (struct moved){pages, from, uid};
 	return 0;
 }
 
@@ -92,7 +94,7 @@ static void end_move(struct ctx *ctx, struct move *move, bool undo)
 {
 	for (size_t i = 0; i < move->n; i++) {
 		if (undo)
-			pages_charge_back(ctx, move->v[i].pages, move->v[i].from);
+			pages_charge_back(ctx, move->v[i].pages, move->v[i].from, move->v[i].uid);
 		mm_put(move->v[i].from);
 	}
 	free(move->v);

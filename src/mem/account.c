@@ -7,31 +7,30 @@
 #include "core/machine_impl.h"
 #include "mem/page.h"
 
-/* The counter that `mode` charges; NULL if it charges none, or (*rc = -ENOMEM) if it can't be made. */
-static atomic_ulong *limited_counter(struct machine *machine, struct mm *mm, enum account_mode mode,
-				     int *rc)
+/* The counter that the mode charges; NULL if it charges none, or (*rc = -ENOMEM) if it can't be made. */
+static atomic_ulong *limited_counter(struct machine *machine, struct account_owner owner, int *rc)
 {
 	struct user_account *user;
 
 	*rc = 0;
-	if (mode == ACCOUNT_MM)
-		return &mm->locked_vm;
-	if (mode == ACCOUNT_NONE)
+	if (owner.mode == ACCOUNT_MM)
+		return &owner.mm->locked_vm;
+	if (owner.mode == ACCOUNT_NONE)
 		return NULL;
-	user = machine_user(machine, mm->creds.uid);
+	user = machine_user(machine, owner.uid);
 	if (!user)
 		*rc = -ENOMEM;
 	return user ? &user->locked : NULL;
 }
 
-int account_charge(struct machine *machine, struct mm *mm, enum account_mode mode, uint64_t npages)
+int account_charge(struct machine *machine, struct account_owner owner, uint64_t npages)
 {
-	uint64_t limit = mm->creds.memlock / PAGE_SIZE;
+	uint64_t limit = owner.mm->creds.memlock / PAGE_SIZE;
 	atomic_ulong *counter;
 	unsigned long now;
 	int rc;
 
-	counter = limited_counter(machine, mm, mode, &rc);
+	counter = limited_counter(machine, owner, &rc);
 	if (rc)
 		return rc;
 	if (counter) {
@@ -41,30 +40,27 @@ int account_charge(struct machine *machine, struct mm *mm, enum account_mode mod
 				return -ENOMEM;
 		} while (!atomic_compare_exchange_weak(counter, &now, now + npages));
 	}
-	atomic_fetch_add_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&owner.mm->pinned_vm, npages, memory_order_relaxed);
 	return 0;
 }
 
-static void add(struct machine *machine, struct mm *mm, enum account_mode mode,
-		unsigned long npages)
+static void add(struct machine *machine, struct account_owner owner, unsigned long npages)
 {
 	atomic_ulong *counter;
 	int rc;
 
-	counter = limited_counter(machine, mm, mode, &rc);
+	counter = limited_counter(machine, owner, &rc);
 	if (counter)
 		atomic_fetch_add_explicit(counter, npages, memory_order_relaxed);
-	atomic_fetch_add_explicit(&mm->pinned_vm, npages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&owner.mm->pinned_vm, npages, memory_order_relaxed);
 }
 
-void account_recharge(struct machine *machine, struct mm *mm, enum account_mode mode,
-		      uint64_t npages)
+void account_recharge(struct machine *machine, struct account_owner owner, uint64_t npages)
 {
-	add(machine, mm, mode, npages);
+	add(machine, owner, npages);
 }
 
-void account_uncharge(struct machine *machine, struct mm *mm, enum account_mode mode,
-		      uint64_t npages)
+void account_uncharge(struct machine *machine, struct account_owner owner, uint64_t npages)
 {
-	add(machine, mm, mode, -npages);
+	add(machine, owner, -npages);
 }

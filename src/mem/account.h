@@ -8,14 +8,21 @@
 #include "core/ctx.h"
 
 /*
- * Charges `npages` that were pinned for a mapping of `mm` (pinned_vm always, and what `mode` says).
+ * Who is charged: a process, and by mode USER the user that it was when it mapped. What a process is by now (mm->creds) says the limit only.
+ */
+struct account_owner {
+	struct mm *mm;
+	uid_t uid;
+	enum account_mode mode;
+};
+
+/*
+ * Charges `npages` that were pinned (pinned_vm always, and what the mode says).
  * -ENOMEM: over the limit, or no memory for a user's account; nothing is charged then.
  */
-int account_charge(struct machine *machine, struct mm *mm, enum account_mode mode, uint64_t npages);
+int account_charge(struct machine *machine, struct account_owner owner, uint64_t npages);
 /* Charges what had been charged there before, without a look at the limit. */
-void account_recharge(struct machine *machine, struct mm *mm, enum account_mode mode,
-		      uint64_t npages);
-void account_uncharge(struct machine *machine, struct mm *mm, enum account_mode mode,
-		      uint64_t npages);
+void account_recharge(struct machine *machine, struct account_owner owner, uint64_t npages);
+void account_uncharge(struct machine *machine, struct account_owner owner, uint64_t npages);
 
 #endif

@@ -37,6 +37,8 @@ int pages_new(struct ctx *ctx, struct client *client, const struct pages_source 
 		.npages = ((source->length - 1 + page_offset(source->start)) >> PAGE_SHIFT) + 1,
 		.mm = mm_get(client->mm),
 	};
+	if (source->kind != PAGES_DMABUF)
+		pages->uid = client->mm->creds.uid;
 	if (source->kind == PAGES_FILE) {
 		pages->backing = source->backing;
 		backing_get(source->backing);
@@ -158,17 +160,22 @@ static int prepare_partial(struct pages *pages)
 	return pinmap_prepare(pages->partial);
 }
 
+static struct account_owner owner_of(const struct pages *pages)
+{
+	return (struct account_owner){pages->mm, pages->uid, pages->mode};
+}
+
 static int charge(struct ctx *ctx, struct pages *pages, uint64_t npages)
 {
 	if (pages->kind == PAGES_DMABUF)
 		return 0;
-	return account_charge(ctx->machine, pages->mm, pages->mode, npages);
+	return account_charge(ctx->machine, owner_of(pages), npages);
 }
 
 static void uncharge(struct ctx *ctx, struct pages *pages, uint64_t npages)
 {
 	if (pages->kind != PAGES_DMABUF && npages)
-		account_uncharge(ctx->machine, pages->mm, pages->mode, npages);
+		account_uncharge(ctx->machine, owner_of(pages), npages);
 }
 
 /* Only this process's memory can be taken away under our hands. */
@@ -251,36 +258,40 @@ void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t 
 		drop_custody(pages);
 }
 
-static void give_to(struct pages *pages, struct mm *mm)
+static void give_to(struct pages *pages, struct account_owner owner)
 {
-	mm_get(mm);
+	mm_get(owner.mm);
 	mm_put(pages->mm);
-	pages->mm = mm;
+	pages->mm = owner.mm;
+	if (pages->kind != PAGES_DMABUF)
+		pages->uid = owner.uid;
 }
 
 int pages_charge_to(struct ctx *ctx, struct pages *pages, struct mm *mm)
 {
+	struct account_owner owner = {mm, mm->creds.uid, pages->mode};
 	uint64_t npinned = pages_npinned(pages);
 
 	if (npinned) {
-		int rc = account_charge(ctx->machine, mm, pages->mode, npinned);
+		int rc = account_charge(ctx->machine, owner, npinned);
 
 		if (rc)
 			return rc;
 		uncharge(ctx, pages, npinned);
 	}
-	give_to(pages, mm);
+	give_to(pages, owner);
 	return 0;
 }
 
-void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm)
+void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm, uid_t uid)
 {
+	struct account_owner owner = {mm, uid, pages->mode};
 	uint64_t npinned = pages_npinned(pages);
 
 	uncharge(ctx, pages, npinned);
 	if (npinned)
-		account_recharge(ctx->machine, mm, pages->mode, npinned);
-	give_to(pages, mm);
+		account_recharge(ctx->machine, owner, npinned);
+	give_to(pages, owner);
 }
 
 /* ---- bytes ---- */

@@ -33,8 +33,11 @@ struct pages {
 	uint8_t kind;	    /* enum pages_kind */
 	uint8_t mode;	    /* enum account_mode: decided when it was mapped */
 	bool writable;	    /* MAP asked for WRITEABLE: pages are pinned for writing */
-	uint32_t seen;	    /* PAGES_DMABUF: revocations when it was mapped */
-	uint64_t start;	    /* address or file offset of the first page */
+	union {
+		uint32_t seen; /* PAGES_DMABUF: revocations when it was mapped */
+		uid_t uid;     /* others: the user that the mapper was then */
+	};
+	uint64_t start; /* address or file offset of the first page */
 	uint64_t npages;
 	struct mm *mm; /* the mapper: its memory (PAGES_USER), and who is charged */
 	union {
@@ -75,7 +78,7 @@ bool pages_next_pinned(const struct pages *pages, uint64_t *first, uint64_t last
 /* Moves the charge of what is pinned to another process. -ENOMEM: over its limit; nothing has changed then. */
 int pages_charge_to(struct ctx *ctx, struct pages *pages, struct mm *mm);
 /* Moves it back to where it was: whatever the limit says by now. */
-void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm);
+void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm, uid_t uid);
 
 /*
  * Where bytes [offset, offset + len) from the start of the first page are in our own memory, if they are in one piece

@@ -102,6 +102,24 @@ static void users_are_charged(void **state)
 	assert_int_equal(atomic_load(&bench->client.mm->locked_vm), 0);
 }
 
+/* Who mapped is charged, and given back, whoever the process is by then. */
+static void users_change(void **state)
+{
+	struct fixture *f = *state;
+	struct bench *bench = &f->bench;
+
+	bench_creds(bench, NO_CAPS, 8 * WORLD_PAGE);
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	bench->client.mm->creds.uid++;
+	assert_int_equal(map_pages(f, f->ioas, 4, 2, IOVA + 0x100000), 0);
+	assert_int_equal(bench_unmap(bench, f->ioas, IOVA, 4 * WORLD_PAGE), 4 * WORLD_PAGE);
+	/* Of the new user only its own pages are left: there is room for six more. */
+	assert_int_equal(map_pages(f, f->ioas, 0, 6, IOVA), 0);
+	assert_int_equal(map_pages(f, f->ioas, 6, 1, IOVA + 0x200000), -ENOMEM);
+	bench->client.mm->creds.uid--;
+	assert_int_equal(map_pages(f, f->ioas, 8, 8, IOVA + 0x300000), 0);
+}
+
 static void accesses_are_charged(void **state)
 {
 	struct fixture *f = *state;
@@ -386,11 +404,17 @@ static void processes_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(users_are_charged),	 TEST(accesses_are_charged),
-		TEST(privileged_mappings),	 cmocka_unit_test(processes_are_charged),
-		TEST(memory_that_is_unmapped),	 TEST(memory_that_is_dropped),
-		TEST(memory_that_moves),	 TEST(shared_memory_that_is_unmapped),
-		TEST(memory_that_nobody_pinned), TEST(dmabufs_are_revoked),
+		TEST(users_are_charged),
+		TEST(users_change),
+		TEST(accesses_are_charged),
+		TEST(privileged_mappings),
+		cmocka_unit_test(processes_are_charged),
+		TEST(memory_that_is_unmapped),
+		TEST(memory_that_is_dropped),
+		TEST(memory_that_moves),
+		TEST(shared_memory_that_is_unmapped),
+		TEST(memory_that_nobody_pinned),
+		TEST(dmabufs_are_revoked),
 		TEST(processes_change),
 	};
 
