@@ -14,14 +14,17 @@ struct custody_memory *custody_memory_new(char *host, size_t len)
 {
 	struct custody_memory *memory = mem_alloc(sizeof(*memory));
 
-	if (memory)
-		*memory = (struct custody_memory){1, host, len};
+	if (!memory)
+		return NULL;
+	atomic_init(&memory->refs, 1);
+	memory->host = host;
+	memory->len = len;
 	return memory;
 }
 
 void custody_memory_put(struct custody_memory *memory)
 {
-	if (!memory || --memory->refs)
+	if (!memory || atomic_fetch_sub(&memory->refs, 1) != 1)
 		return;
 	munmap(memory->host, memory->len);
 	free(memory);
@@ -77,7 +80,7 @@ static void insert(struct custody *custody, size_t at, struct custody_run run)
 	custody->runs[at] = run;
 	custody->n++;
 	if (run.memory)
-		run.memory->refs++;
+		atomic_fetch_add(&run.memory->refs, 1);
 }
 
 /* The part of a run from `page` on. */

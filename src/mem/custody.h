@@ -9,13 +9,14 @@
 #ifndef UIOMMUFD_MEM_CUSTODY_H
 #define UIOMMUFD_MEM_CUSTODY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* A piece of our own address space that page-sets point into, unmapped with its last use. */
+/* A piece of our own address space that page-sets point into, also those of several contexts; unmapped with its last use. */
 struct custody_memory {
-	size_t refs;
+	atomic_size_t refs;
 	char *host;
 	size_t len;
 };

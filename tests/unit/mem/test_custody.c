@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "base/inject.h"
@@ -88,6 +89,39 @@ static void memory_goes_with_its_last_use(void **state)
 	custody_free(one);
 }
 
+#define SHARED 2000
+
+/* Contexts share memory, each with a lock of its own. */
+static void *let_go(void *arg)
+{
+	struct custody **custodies = arg;
+
+	for (size_t i = 0; i < SHARED; i++)
+		custody_free(custodies[i]);
+	return NULL;
+}
+
+static void contexts_let_go_at_once(void **state)
+{
+	static struct custody *custodies[2][SHARED];
+	struct custody_memory *memory;
+	char *host = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t threads[2];
+
+	(void)state;
+	memory = custody_memory_new(host, PAGE_SIZE);
+	for (size_t i = 0; i < 2 * SHARED; i++)
+		assert_int_equal(custody_set(&custodies[i % 2][i / 2],
+					     (struct custody_run){0, 0, host, memory}),
+				 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, let_go, custodies[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(memory->refs, 1);
+	custody_memory_put(memory);
+}
+
 static void out_of_memory(void **state)
 {
 	struct custody *custody = NULL;
@@ -105,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(like_a_table),
 		cmocka_unit_test(memory_goes_with_its_last_use),
+		cmocka_unit_test(contexts_let_go_at_once),
 		cmocka_unit_test(out_of_memory),
 	};
 
