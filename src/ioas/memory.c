@@ -250,7 +250,8 @@ static void repoint(const struct taking *taking, struct pages *pages)
 		if (!cut_place(&part, taking->va, taking->end))
 			continue;
 		taken = find_taken(taking, part.va);
-		if (taken && taken->memory)
+		/* More may have been pinned since the places were noted: it was not taken over. */
+		if (taken && taken->memory && cut_place(&part, taken->va, taken->end))
 			custody_set(
 				&pages->custody,
 				(struct custody_run){part.first, part.last,
