@@ -26,7 +26,7 @@ struct ioas_table {
 	uint64_t first, last; /* the aperture */
 	uint64_t page_sizes;  /* bitmap of what the IOMMU can map */
 	bool coherent;	      /* enforces cache coherency */
-	/* The area [first, last] has gone, and DMA may still be using it. May be NULL. */
+	/* The area [first, last] has gone, and no DMA is using it any more. May be NULL. */
 	void (*unmapped)(struct ioas_table *table, uint64_t first, uint64_t last);
 };
 

@@ -20,11 +20,12 @@ static void remove_area(struct ioas *ioas, const struct imap_entry *entry)
 	struct ioas_table *table;
 
 	imap_remove(&ioas->areas, entry->first);
-	TAILQ_FOREACH(table, &ioas->tables, link)
-		if (table->unmapped)
-			table->unmapped(table, entry->first, entry->last);
 	if (!TAILQ_EMPTY(&ioas->tables)) {
 		hazard_wait(&ctx->machine->hazard, entry->first, entry->last);
+		/* Only now: DMA that was still running may have marked it dirty. */
+		TAILQ_FOREACH(table, &ioas->tables, link)
+			if (table->unmapped)
+				table->unmapped(table, entry->first, entry->last);
 		pages_unpin(ctx, area->pages, area_page(area, 0),
 			    area_page(area, entry->last - entry->first));
 	}
