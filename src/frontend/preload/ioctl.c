@@ -72,13 +72,17 @@ static int call_ioctl(int fd, unsigned long cmd, uint64_t arg)
 {
 	uintptr_t slot = descriptor_slot(fd);
 	struct endpoint *endpoint;
+	long rc = 0;
 
 	if (slot == SLOT_FOREIGN && !our_type((unsigned int)cmd))
 		return REAL(ioctl)(fd, cmd, arg);
+	/* From before the endpoint is held until it is let go: a handler may leave by siglongjmp(). */
+	defer_begin();
 	endpoint = descriptor_local(fd, slot);
 	if (endpoint)
-		return (int)shim_result(local_ioctl(fd, endpoint, (unsigned int)cmd, arg));
-	return slow_ioctl(fd, cmd, arg);
+		rc = local_ioctl(fd, endpoint, (unsigned int)cmd, arg);
+	defer_end();
+	return endpoint ? (int)shim_result(rc) : slow_ioctl(fd, cmd, arg);
 }
 
 SHIM int ioctl(int fd, unsigned long cmd, ...)

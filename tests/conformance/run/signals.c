@@ -131,7 +131,7 @@ static void actions(void)
 	   "EINVAL");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	sigset_t none, now;
@@ -148,7 +148,11 @@ int main(void)
 	act.sa_sigaction = on_jump;
 	act.sa_flags = SA_RESTART | SA_SIGINFO;
 	sigaction(SIGUSR1, &act, NULL);
-	storm("handlers that jump out");
+	/* AddressSanitizer's own calls can't be jumped out of. */
+	if (argc > 1 && !strcmp(argv[1], "no-jumps"))
+		printf("ok %d - handlers that jump out # SKIP under AddressSanitizer\n", ++number);
+	else
+		storm("handlers that jump out");
 	sigemptyset(&none);
 	ok(!sigprocmask(SIG_BLOCK, NULL, &now) && !memcmp(&now, &none, 8), "nothing stays blocked");
 	return 0;
