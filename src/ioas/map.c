@@ -149,6 +149,16 @@ static int map_source(struct ioas *ioas, struct client *client, const struct pag
 	return rc;
 }
 
+/* What MAP, MAP_FILE and COPY look at before anything else, in this order. */
+static int check_request(uint32_t flags, uint64_t length, uint64_t iova)
+{
+	if (flags & ~MAP_FLAGS)
+		return -EOPNOTSUPP;
+	if (iova == UINT64_MAX || length == UINT64_MAX)
+		return -EOVERFLOW;
+	return flags & MAP_PERMS ? 0 : -EINVAL;
+}
+
 /* ---- MAP ---- */
 
 int ioas_map_user(struct ioas *ioas, struct client *client, uint64_t va, uint64_t length,
@@ -174,12 +184,11 @@ int ioas_map_ioctl(struct ucmd *ucmd)
 	uint64_t iova;
 	int rc;
 
-	if (cmd->flags & ~MAP_FLAGS || cmd->__reserved)
+	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	if (cmd->iova == UINT64_MAX || cmd->length == UINT64_MAX)
-		return -EOVERFLOW;
-	if (!(cmd->flags & MAP_PERMS))
-		return -EINVAL;
+	rc = check_request(cmd->flags, cmd->length, cmd->iova);
+	if (rc)
+		return rc;
 	ioas = ioas_find(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
@@ -299,12 +308,9 @@ int ioas_map_file_ioctl(struct ucmd *ucmd)
 	uint64_t iova;
 	int rc;
 
-	if (cmd->flags & ~MAP_FLAGS)
-		return -EOPNOTSUPP;
-	if (cmd->iova == UINT64_MAX || cmd->length == UINT64_MAX)
-		return -EOVERFLOW;
-	if (!(cmd->flags & MAP_PERMS))
-		return -EINVAL;
+	rc = check_request(cmd->flags, cmd->length, cmd->iova);
+	if (rc)
+		return rc;
 	ioas = ioas_find(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
@@ -388,12 +394,11 @@ int ioas_copy_ioctl(struct ucmd *ucmd)
 	struct ioas *src;
 	int rc;
 
-	if (cmd->flags & ~MAP_FLAGS)
-		return -EOPNOTSUPP;
-	if (cmd->length == UINT64_MAX || cmd->src_iova == UINT64_MAX || cmd->dst_iova == UINT64_MAX)
-		return -EOVERFLOW;
-	if (!(cmd->flags & MAP_PERMS))
-		return -EINVAL;
+	/* The larger of the two IOVAs is the one that can be too large. */
+	rc = check_request(cmd->flags, cmd->length,
+			   cmd->src_iova > cmd->dst_iova ? cmd->src_iova : cmd->dst_iova);
+	if (rc)
+		return rc;
 	src = ioas_find(ucmd->ctx, cmd->src_ioas_id);
 	if (!src)
 		return -ENOENT;

@@ -60,7 +60,6 @@ int viommu_new(struct hwpt_paging *parent, struct iommu_dev *dev, uint32_t type,
 		return rc;
 	}
 	viommu->type = type;
-	viommu->dev = dev;
 	viommu->iommu_ops = dev->ops;
 	viommu->iommu = dev->iommu;
 	viommu->parent = parent;

@@ -38,9 +38,7 @@ struct viommu {
 	struct object object;
 	const struct viommu_ops *ops; /* set by the model */
 	uint32_t type;
-	struct iommu_dev
-		*dev; /* of its making: tells model and IOMMU; not used after the device has gone */
-	const struct iommu_ops *iommu_ops;
+	const struct iommu_ops *iommu_ops; /* the model, and which of its IOMMUs */
 	void *iommu;
 	struct hwpt_paging *parent; /* holds a use */
 	LIST_HEAD(, vdevice) vdevices;
