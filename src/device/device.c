@@ -67,6 +67,8 @@ int device_bind(struct ctx *ctx, struct iommu_dev *iommu_dev, struct group *grou
 		return rc;
 	}
 	device->iommu_dev = iommu_dev;
+	device->reserved = iommu_dev->reserved;
+	device->n_reserved = iommu_dev->n_reserved;
 	object_use(&device->object); /* the driver's: programs can't destroy it */
 	object_publish(&device->object);
 	*ret_device = device;

@@ -33,11 +33,6 @@ struct group {
 	LIST_HEAD(, attachment) attachments;
 };
 
-/* A range of IOVAs that a device's own addressing takes (MSI window and the like). */
-struct reserved_region {
-	uint64_t first, last;
-};
-
 struct device {
 	struct object object;
 	struct iommu_dev *iommu_dev;

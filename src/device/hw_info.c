@@ -22,6 +22,10 @@ static uint64_t capabilities(struct iommu_dev *dev)
 
 	if (dev->ops->capable(dev, IOMMU_CAN_DIRTY_TRACKING))
 		caps |= IOMMU_HW_CAP_DIRTY_TRACKING;
+	if (dev->max_pasids && dev->pasid_exec)
+		caps |= IOMMU_HW_CAP_PCI_PASID_EXEC;
+	if (dev->max_pasids && dev->pasid_priv)
+		caps |= IOMMU_HW_CAP_PCI_PASID_PRIV;
 	if (dev->ats_not_supported)
 		caps |= IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 	return caps;

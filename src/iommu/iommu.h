@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pt/pt.h"
+
 struct client;
 struct domain;
 struct iommu_dev;
@@ -83,9 +85,37 @@ struct iommu_ops {
 			   const struct user_data *data);
 };
 
+/* One access that stage 1 is asked to translate. */
+struct stage1_request {
+	uint32_t pasid; /* that the device sent; 0: none */
+	uint32_t perm;	/* one of enum pt_perm */
+	uint64_t iova;
+};
+
+/* What stage 1 says. */
+struct stage1 {
+	uint64_t first, last; /* the page, as IOVAs */
+	uint64_t address;     /* of `first`, to stage 2 */
+	uint32_t perm;	      /* enum pt_perm: what it is known to allow, with what was asked for */
+	/*
+	 * A cache holds it, and may be asked cheaply if it still does: as long as *version is `seen`. NULL: it must not be remembered.
+	 */
+	const _Atomic uint64_t *version;
+	uint64_t seen;
+	bool recoverable; /* on -EFAULT: a page request may help */
+};
+
 struct domain_ops {
 	/* Handles the entries in order until one fails; array->done counts. Nested domains. */
 	int (*invalidate)(struct domain *domain, struct user_array *array);
+	/*
+	 * Translates by stage 1: nested domains. Called by DMA, without a lock but inside of a section that announces all addresses
+	 * (container/hazard.h), or with the context's lock held; the domain is attached to the device. `memory` leads through stage 2.
+	 * 0; -EFAULT (ret->recoverable); -EAGAIN of the memory.
+	 */
+	int (*translate)(struct domain *domain, struct iommu_dev *dev,
+			 const struct stage1_request *request, const struct pt_memory *memory,
+			 struct stage1 *ret);
 	void (*free)(struct domain *domain);
 };
 
@@ -99,12 +129,20 @@ struct domain {
 	bool dirty_tracking;	       /* was made with IOMMU_HWPT_ALLOC_DIRTY_TRACKING (paging) */
 };
 
+/* A range of IOVAs that a device's own addressing takes (MSI window and the like). */
+struct reserved_region {
+	uint64_t first, last;
+};
+
 /* A device as its IOMMU sees it: embedded in the model's own struct. */
 struct iommu_dev {
 	const struct iommu_ops *ops;
 	void *iommu;	     /* which of the model's IOMMUs: nesting objects must agree */
 	uint32_t max_pasids; /* 0: none */
 	bool ats_not_supported;
+	bool pasid_exec, pasid_priv; /* the device's PASID capability has these permissions */
+	const struct reserved_region *reserved; /* n_reserved of them, constant */
+	size_t n_reserved;
 };
 
 #endif
