@@ -1,63 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/* Options, repetition and output of the benchmarks: see bench.h. */
+/* The program: options, repetition and output. See bench.h and README.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "bench.h"
+#include "groups.h"
 
-#define REPEATS 15
-/* A row that takes longer than this, in ns, is repeated only a few times. */
-#define LONG_ROW    1e9
+#define REPEATS 25
+/* A row whose repetition takes longer than this, in ns, is repeated only a few times. */
+#define LONG_ROW    5e8
 #define LONG_REPEAT 3
 
 static struct {
-	const char *program;
-	bool smoke;
+	const char *group;
+	const char *by; /* who answers: us, or a kernel */
+	bool smoke, list;
 	FILE *json;
 	char **names;
 	int name_count;
+	int missed;
 	uint64_t random;
 } bench = {.random = 88172645463325252ull};
 
-static void usage(void)
+static _Noreturn void usage(const char *program)
 {
-	fprintf(stderr, "usage: %s [--smoke] [--json FILE] [NAME...]\n", bench.program);
+	fprintf(stderr, "usage: %s [--smoke] [--list] [--json FILE] [GROUP | ROW]...\n", program);
 	exit(2);
 }
 
-void bench_init(const char *program, int argc, char **argv)
+static void parse(int argc, char **argv)
 {
 	int i;
 
-	bench.program = program;
 	for (i = 1; i < argc && !strncmp(argv[i], "--", 2); i++) {
-		if (!strcmp(argv[i], "--smoke")) {
+		if (!strcmp(argv[i], "--smoke"))
 			bench.smoke = true;
-		} else if (!strcmp(argv[i], "--json") && i + 1 < argc) {
+		else if (!strcmp(argv[i], "--list"))
+			bench.list = true;
+		else if (!strcmp(argv[i], "--json") && i + 1 < argc)
 			bench.json = fopen(argv[++i], "a");
-			if (!bench.json) {
-				perror(argv[i]);
-				exit(1);
-			}
-		} else {
-			usage();
-		}
+		else
+			usage(argv[0]);
+		if (!strcmp(argv[i - 1], "--json") && !bench.json)
+			bench_fail(argv[i]);
 	}
 	bench.names = argv + i;
 	bench.name_count = argc - i;
-	printf("%-28s %8s %10s %10s  %-20s %10s %6s  %s\n", program, "size", "ns", "best",
-	       "stand-in", "ns", "ratio", "goal");
 }
 
-int bench_done(void)
+_Noreturn void bench_fail(const char *what)
 {
-	if (bench.json && fclose(bench.json)) {
-		perror("json");
-		return 1;
-	}
-	return 0;
+	perror(what);
+	exit(1);
 }
 
 bool bench_smoke(void)
@@ -65,12 +61,27 @@ bool bench_smoke(void)
 	return bench.smoke;
 }
 
-double bench_now(void)
+size_t bench_count(size_t count)
+{
+	return bench.smoke ? 1 : count;
+}
+
+static double now(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1e9 + now.tv_nsec;
+}
+
+double bench_now(void)
+{
+	return now(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double bench_wall(void)
+{
+	return now(CLOCK_MONOTONIC);
 }
 
 uint64_t bench_random(void)
@@ -81,13 +92,39 @@ uint64_t bench_random(void)
 	return bench.random;
 }
 
-static bool is_wanted(const char *name)
+/* ---- what was asked for ---- */
+
+static bool is_named(const char *name)
 {
 	for (int i = 0; i < bench.name_count; i++)
 		if (!strcmp(bench.names[i], name))
 			return true;
-	return !bench.name_count;
+	return false;
 }
+
+static bool is_group(const char *name)
+{
+	for (const struct bench_group *group = bench_groups; group->name; group++)
+		if (!strcmp(group->name, name))
+			return true;
+	return false;
+}
+
+/* Has a row been named, so that all groups must be gone through? */
+static bool names_rows(void)
+{
+	for (int i = 0; i < bench.name_count; i++)
+		if (!is_group(bench.names[i]))
+			return true;
+	return false;
+}
+
+static bool is_wanted(const char *row)
+{
+	return !bench.name_count || is_named(bench.group) || is_named(row);
+}
+
+/* ---- repetitions ---- */
 
 static int compare(const void *a, const void *b)
 {
@@ -107,143 +144,200 @@ static struct sample sample_of(double *values, unsigned int count)
 	return (struct sample){values[count / 2], values[0]};
 }
 
-static void print_name(const char *name, size_t size)
+#define MAX_WORKS 4
+
+/* All works in turns: nothing of the machine's drift is in their ratios. Works may be NULL. */
+static void measure(const struct bench_work *const *works, unsigned int n, struct sample *ret)
 {
-	printf("%-28s ", name);
-	if (size)
-		printf("%8zu", size);
-	else
-		printf("%8s", "");
+	double values[MAX_WORKS][REPEATS] = {}, start = bench_wall();
+	unsigned int repeats = bench.smoke ? 1 : REPEATS;
+
+	for (unsigned int i = 0; i <= repeats; i++) {
+		for (unsigned int w = 0; w < n; w++) {
+			/* The first round warms up. */
+			if (works[w])
+				values[w][i ? i - 1 : 0] = works[w]->once(works[w]->arg);
+		}
+		if (!i && !bench.smoke && bench_wall() - start > LONG_ROW)
+			repeats = LONG_REPEAT;
+	}
+	for (unsigned int w = 0; w < n; w++)
+		ret[w] = sample_of(values[w], repeats);
 }
 
-static const char *verdict(struct sample ns, double goal)
-{
-	if (ns.median <= goal)
-		return "met";
-	return ns.best <= goal ? "best only" : "MISS";
-}
-
-static void json_start(const char *name, size_t size)
-{
-	fprintf(bench.json, "{\"program\":\"%s\",\"name\":\"%s\",\"size\":%zu", bench.program, name,
-		size);
-}
-
-static void json_goal(double goal, const char *result)
-{
-	if (result)
-		fprintf(bench.json, ",\"goal\":%.2f,\"result\":\"%s\"", goal, result);
-	fprintf(bench.json, "}\n");
-}
+/* ---- output ---- */
 
 /* What a row has measured. */
 struct result {
 	const char *name;
 	size_t size;
+	const char *unit;
 	struct sample ours, standin;
 	const char *standin_name; /* or NULL */
 	double goal;
-	const char *verdict; /* or NULL */
+	bool at_least; /* the goal is a lower bound */
 };
+
+static const char *verdict(const struct result *r)
+{
+	if (!r->goal)
+		return NULL;
+	if (r->at_least)
+		return r->ours.median >= r->goal ? "hit" : "MISS";
+	return r->ours.median <= r->goal ? "hit" : "MISS";
+}
+
+/* How often ours fits into the stand-in; for a factor, how near we are to it. */
+static double ratio_of(const struct result *r)
+{
+	return r->at_least ? r->ours.median / r->standin.median
+			   : r->standin.median / r->ours.median;
+}
+
+static void print_head(void)
+{
+	printf("%-40s %8s %10s %10s %-6s %-26s %10s %6s  %s\n", "row", "size", "median", "best", "",
+	       "stand-in", "", "ratio", "goal");
+}
 
 static void print_row(const struct result *r)
 {
-	print_name(r->name, r->size);
-	printf(" %10.1f %10.1f", r->ours.median, r->ours.best);
+	char size[24] = "";
+
+	if (r->size)
+		snprintf(size, sizeof(size), "%zu", r->size);
+	printf("%-40s %8s %10.1f %10.1f %-6s", r->name, size, r->ours.median, r->ours.best,
+	       r->unit);
 	if (r->standin_name)
-		printf("  %-20s %10.1f %6.2f", r->standin_name, r->standin.median,
-		       r->standin.median / r->ours.median);
+		printf(" %-26s %10.1f %6.2f", r->standin_name, r->standin.median, ratio_of(r));
 	else
-		printf("  %-20s %10s %6s", "", "", "");
-	if (r->verdict)
-		printf("  %.0f %s", r->goal, r->verdict);
+		printf(" %-26s %10s %6s", "", "", "");
+	if (r->goal)
+		printf("  %.*f %s", r->goal < 10 ? 1 : 0, r->goal, verdict(r));
 	printf("\n");
 	fflush(stdout);
 }
 
 static void json_row(const struct result *r)
 {
-	json_start(r->name, r->size);
-	fprintf(bench.json, ",\"ns\":%.2f,\"best_ns\":%.2f", r->ours.median, r->ours.best);
+	fprintf(bench.json,
+		"{\"group\":\"%s\",\"row\":\"%s\",\"size\":%zu,\"unit\":\"%s\",\"by\":\"%s\"",
+		bench.group, r->name, r->size, r->unit, bench.by);
+	fprintf(bench.json, ",\"median\":%.2f,\"best\":%.2f", r->ours.median, r->ours.best);
 	if (r->standin_name)
-		fprintf(bench.json, ",\"standin\":\"%s\",\"standin_ns\":%.2f,\"ratio\":%.3f",
-			r->standin_name, r->standin.median, r->standin.median / r->ours.median);
-	json_goal(r->goal, r->verdict);
+		fprintf(bench.json, ",\"standin\":\"%s\",\"standin_median\":%.2f,\"ratio\":%.3f",
+			r->standin_name, r->standin.median, ratio_of(r));
+	if (r->goal)
+		fprintf(bench.json, ",\"goal\":%.2f,\"result\":\"%s\"", r->goal, verdict(r));
+	fprintf(bench.json, "}\n");
+	fflush(bench.json);
 }
 
-/* Both in turns: nothing of the machine's drift is in the ratio. */
-static void measure(const struct bench_work *ours, const struct bench_work *standin,
-		    struct sample *ret_ours, struct sample *ret_standin)
+static void show(const struct result *r)
 {
-	double ns[REPEATS], standin_ns[REPEATS] = {0}, start = bench_now();
-	unsigned int repeats = bench.smoke ? 1 : REPEATS;
-
-	for (unsigned int i = 0; i <= repeats; i++) {
-		/* The first round warms up. */
-		ns[i ? i - 1 : 0] = ours->once(ours->arg);
-		if (standin)
-			standin_ns[i ? i - 1 : 0] = standin->once(standin->arg);
-		if (!i && !bench.smoke && bench_now() - start > LONG_ROW)
-			repeats = LONG_REPEAT;
-	}
-	*ret_ours = sample_of(ns, repeats);
-	*ret_standin = sample_of(standin_ns, repeats);
+	print_row(r);
+	if (bench.json)
+		json_row(r);
+	bench.missed += r->goal && !strcmp(verdict(r), "MISS");
 }
 
 void bench_row(const char *name, size_t size, const struct bench_work *ours,
 	       const struct bench_work *standin)
 {
-	struct result r = {
-		.name = name, .size = size, .standin_name = standin ? standin->name : NULL};
+	const struct bench_work *works[] = {ours, standin};
+	struct sample samples[2];
+	struct result r = {.name = name, .size = size, .unit = "ns", .goal = ours->goal};
 
 	if (!is_wanted(name))
 		return;
-	measure(ours, standin, &r.ours, &r.standin);
-	if (ours->goal) {
-		r.goal = ours->goal + (ours->over ? r.standin.median : 0);
-		r.verdict = verdict(r.ours, r.goal);
-	}
-	print_row(&r);
-	if (bench.json)
-		json_row(&r);
+	measure(works, 2, samples);
+	r.ours = samples[0];
+	r.standin = samples[1];
+	if (standin)
+		r.standin_name = standin->name;
+	if (ours->over)
+		r.goal += r.standin.median;
+	show(&r);
 }
 
-void bench_scale(const char *name, const struct bench_work *slow, const struct bench_work *fast,
-		 double goal)
+static struct sample quotient(struct sample slow, struct sample fast)
 {
-	struct sample slow_ns, fast_ns;
-	const char *result;
-	double scale;
+	return (struct sample){slow.median / fast.median, slow.best / fast.best};
+}
+
+void bench_scale(const char *name, size_t size, const struct bench_scale *scale)
+{
+	const struct bench_work *works[] = {scale->slow, scale->fast, scale->standin_slow,
+					    scale->standin_fast};
+	struct sample samples[4];
+	struct result r = {
+		.name = name, .size = size, .unit = "times", .goal = scale->goal, .at_least = true};
 
 	if (!is_wanted(name))
 		return;
-	measure(slow, fast, &slow_ns, &fast_ns);
-	scale = slow_ns.median / fast_ns.median;
-	result = scale >= goal ? "met" : "MISS";
-	print_name(name, 0);
-	printf(" %10.2f times %s against %s; goal %.1f %s\n", scale, fast->name, slow->name, goal,
-	       result);
-	if (!bench.json)
-		return;
-	json_start(name, 0);
-	fprintf(bench.json, ",\"value\":%.3f,\"unit\":\"times\"", scale);
-	json_goal(goal, result);
+	measure(works, 4, samples);
+	r.ours = quotient(samples[0], samples[1]);
+	if (scale->standin_fast) {
+		r.standin = quotient(samples[2], samples[3]);
+		r.standin_name = scale->standin_fast->name;
+	}
+	show(&r);
 }
 
 void bench_number(const char *name, size_t size, double value, const char *unit, double goal)
 {
-	const char *result = goal ? value <= goal ? "met" : "MISS" : NULL;
+	struct result r = {
+		.name = name, .size = size, .unit = unit, .ours = {value, value}, .goal = goal};
 
-	if (!is_wanted(name))
+	if (is_wanted(name))
+		show(&r);
+}
+
+/* ---- groups ---- */
+
+static bool under_shim(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "uiommufd");
+}
+
+/* What this group needs and is not there; NULL if nothing. */
+static const char *missing(const struct bench_group *group)
+{
+	if (group->place == BENCH_SHIM && !under_shim())
+		return "only under `uiommufd run`";
+	if (group->place == BENCH_IOMMU && !under_shim() && access("/dev/iommu", R_OK | W_OK))
+		return "no /dev/iommu; try `uiommufd run`";
+	return NULL;
+}
+
+static void run_group(const struct bench_group *group)
+{
+	const char *why_not = missing(group);
+
+	if (bench.name_count && !is_named(group->name) && !names_rows())
 		return;
-	print_name(name, size);
-	printf(" %10.1f %s", value, unit);
-	if (result)
-		printf("; goal %.0f %s", goal, result);
-	printf("\n");
-	if (!bench.json)
-		return;
-	json_start(name, size);
-	fprintf(bench.json, ",\"value\":%.2f,\"unit\":\"%s\"", value, unit);
-	json_goal(goal, result);
+	bench.group = group->name;
+	bench.by = group->place == BENCH_IOMMU && !under_shim() ? "kernel" : "uiommufd";
+	if (bench.list)
+		printf("%s%s%s\n", group->name, why_not ? ": " : "", why_not ? why_not : "");
+	else if (why_not)
+		printf("-- %s: %s\n", group->name, why_not);
+	else
+		group->run();
+}
+
+int main(int argc, char **argv)
+{
+	parse(argc, argv);
+	if (!bench.list)
+		print_head();
+	for (const struct bench_group *group = bench_groups; group->name; group++)
+		run_group(group);
+	if (bench.missed && !bench.smoke)
+		printf("%d missed\n", bench.missed);
+	if (bench.json && fclose(bench.json))
+		bench_fail("json");
+	return 0;
 }

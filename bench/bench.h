@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Measuring, for programs that are run by hand. Machines are shared and their speed drifts, so the repetitions of the
- * subject and of its stand-in (an honest other way to do the same work, compiled beside it) take turns, and what counts is the
- * ratio of their medians. The best repetition is shown as well: on a machine that is busy with other things it is nearer to what the code takes.
+ * One program that measures: groups of rows, one file each. README.md says how it is run and how a row is added.
  *
- *	PROGRAM [--smoke] [--json FILE] [NAME...]
- *
- * --smoke runs everything once with tiny counts: that is what CI does, which measures nothing. --json adds a line for each
- * row to FILE. With NAMEs only those rows are measured.
+ * Machines are shared and their speed drifts. So the repetitions of the subject and of its stand-in (an honest other way to do the same work,
+ * compiled beside it) are short and take turns, and what counts is the ratio of their medians. Time is that of the thread
+ * on a processor (bench_now()), so that what others run there is not in it; their traces in the caches are.
  */
 #ifndef UIOMMUFD_BENCH_H
 #define UIOMMUFD_BENCH_H
@@ -25,15 +22,29 @@ struct bench_work {
 	bool over;   /* the goal is for what it takes more than the stand-in */
 };
 
-/* Reads the options; prints the table's head. */
-void bench_init(const char *program, int argc, char **argv);
-/* The status for main() to return. */
-int bench_done(void);
+/* The rows of one file, and where they can be measured. */
+enum bench_place {
+	BENCH_ANYWHERE, /* calls the core itself; best without the shim */
+	BENCH_IOMMU,	/* where there is a /dev/iommu, ours or the kernel's */
+	BENCH_SHIM,	/* under `uiommufd run` */
+};
+
+struct bench_group {
+	const char *name;
+	void (*run)(void);
+	enum bench_place place;
+};
 
 /* Are we only to show that it runs? */
 bool bench_smoke(void);
-/* Nanoseconds. */
+/* The number of rounds: 1 if only to show that it runs. */
+size_t bench_count(size_t count);
+/* Nanoseconds that this thread has run. */
 double bench_now(void);
+/* Nanoseconds that have passed: for what several threads or processes do together. */
+double bench_wall(void);
+/* Ends the program. */
+_Noreturn void bench_fail(const char *what);
 /* The compiler must believe that the value is used. */
 static inline void bench_keep(uint64_t value)
 {
@@ -44,14 +55,32 @@ uint64_t bench_random(void);
 
 /*
  * Measures `ours` against `standin` (which may be NULL): warms up, repeats, prints medians and the ratio. `size` is what the cost may
- * depend on; 0 if nothing. Beside a goal: "met", "best only" if only the best repetition met it, or "MISS".
+ * depend on; 0 if nothing: rows of one name and several sizes become a curve. Beside a goal: "hit", or "MISS".
  */
 void bench_row(const char *name, size_t size, const struct bench_work *ours,
 	       const struct bench_work *standin);
 /* A row for a number that is not a time. `goal`: no more than that; 0 if there is none. */
 void bench_number(const char *name, size_t size, double value, const char *unit, double goal);
-/* A row that says how many times faster `fast` is than `slow`, measured in turns. `goal`: at least that. */
-void bench_scale(const char *name, const struct bench_work *slow, const struct bench_work *fast,
-		 double goal);
+/*
+ * A row that says how many times faster `fast` is than `slow`, measured in turns. `goal`: at least that. `standin_slow` and `standin_fast`
+ * (or NULL) are the same for a stand-in: what the machine could do at best.
+ */
+struct bench_scale {
+	const struct bench_work *slow, *fast, *standin_slow, *standin_fast;
+	double goal;
+};
+void bench_scale(const char *name, size_t size, const struct bench_scale *scale);
+
+/* The groups. */
+void bench_dma(void);
+void bench_hazard(void);
+void bench_hwpt(void);
+void bench_imap(void);
+void bench_ioas(void);
+void bench_ioctl(void);
+void bench_limits(void);
+void bench_remote(void);
+void bench_scales(void);
+void bench_shim(void);
 
 #endif

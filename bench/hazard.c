@@ -140,7 +140,7 @@ static void tear_down(struct setting *s)
 	free(s->memory);
 }
 
-int main(int argc, char **argv)
+void bench_hazard(void)
 {
 	struct setting s;
 	struct bench_work section = {"hazard", section_once, &s};
@@ -150,11 +150,9 @@ int main(int argc, char **argv)
 	struct bench_work dma = {"hazard", dma_once, &s};
 	struct bench_work dma_locked = {"pthread read lock", dma_locked_once, &s};
 
-	bench_init("hazard", argc, argv);
 	set_up(&s);
 	bench_row("enter+leave", 0, &section, &read_lock);
 	bench_row("wait, idle slots", SLOTS, &wait, &write_lock);
 	bench_row("lookup+copy 64, pages", PAGES, &dma, &dma_locked);
 	tear_down(&s);
-	return bench_done();
 }

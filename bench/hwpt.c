@@ -38,29 +38,21 @@ struct setting {
 	int raise[2], answer[2]; /* of the stand-in */
 };
 
-static uint32_t alloc_hwpt(struct setting *s, struct iommu_hwpt_alloc cmd)
-{
-	cmd.size = sizeof(cmd);
-	cmd.dev_id = s->world.dev;
-	world_call(&s->world, IOMMU_HWPT_ALLOC, &cmd);
-	return cmd.out_hwpt_id;
-}
-
 static uint32_t alloc_nested(struct setting *s, uint32_t fault)
 {
 	struct iommu_hwpt_selftest format = {.iotlb = IOMMU_TEST_IOTLB_DEFAULT};
-	uint32_t parent =
-		alloc_hwpt(s, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
-							.pt_id = s->world.ioas});
+	uint32_t parent = world_hwpt(
+		&s->world, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+						     .pt_id = s->world.ioas});
 
-	return alloc_hwpt(s, (struct iommu_hwpt_alloc){
-				     .flags = fault ? IOMMU_HWPT_FAULT_ID_VALID : 0,
-				     .fault_id = fault,
-				     .pt_id = parent,
-				     .data_type = IOMMU_HWPT_DATA_SELFTEST,
-				     .data_len = sizeof(format),
-				     .data_uptr = (uintptr_t)&format,
-			     });
+	return world_hwpt(&s->world, (struct iommu_hwpt_alloc){
+					     .flags = fault ? IOMMU_HWPT_FAULT_ID_VALID : 0,
+					     .fault_id = fault,
+					     .pt_id = parent,
+					     .data_type = IOMMU_HWPT_DATA_SELFTEST,
+					     .data_len = sizeof(format),
+					     .data_uptr = (uintptr_t)&format,
+				     });
 }
 
 /* ---- HWPT_INVALIDATE ---- */
@@ -197,16 +189,8 @@ static void rows_for_dirty(struct setting *s)
 	struct iommu_hwpt_set_dirty_tracking on = {.size = sizeof(on),
 						   .flags = IOMMU_HWPT_DIRTY_TRACKING_ENABLE};
 
-	/* Whose smallest page is 4 KiB. */
-	struct iommu_hwpt_selftest format = {.pagetable_type = MOCK_IOMMUPT_HUGE};
-
-	s->hwpt = alloc_hwpt(s, (struct iommu_hwpt_alloc){
-					.flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-					.pt_id = s->world.ioas,
-					.data_type = IOMMU_HWPT_DATA_SELFTEST,
-					.data_len = sizeof(format),
-					.data_uptr = (uintptr_t)&format,
-				});
+	world_plug_wide(&s->world);
+	s->hwpt = s->world.hwpt;
 	lock_take(&s->world.ctx->lock);
 	s->paging = hwpt_find_paging(s->world.ctx, s->hwpt);
 	lock_release(&s->world.ctx->lock);
@@ -312,11 +296,10 @@ static void row_for_faults(struct setting *s)
 	file_put(s->faults);
 }
 
-int main(int argc, char **argv)
+void bench_hwpt(void)
 {
 	static struct setting s = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-	bench_init("hwpt", argc, argv);
 	s.count = bench_smoke() ? 10 : 100000;
 	world_init(&s.world, SIZE);
 	world_plug(&s.world);
@@ -324,5 +307,4 @@ int main(int argc, char **argv)
 	rows_for_dirty(&s);
 	row_for_faults(&s);
 	world_done(&s.world);
-	return bench_done();
 }

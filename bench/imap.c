@@ -218,16 +218,14 @@ static void measure(size_t n, bool is_random)
 	free(s.order);
 }
 
-int main(int argc, char **argv)
+void bench_imap(void)
 {
 	static const size_t sizes[] = {10, 256, 1000, 100000, 1000000};
 
-	bench_init("imap", argc, argv);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		if (bench_smoke() && sizes[i] > 1000)
 			break;
 		measure(sizes[i], false);
 		measure(sizes[i], true);
 	}
-	return bench_done();
 }

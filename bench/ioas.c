@@ -166,11 +166,10 @@ static void row_for_memory(size_t n)
 	world_done(&world);
 }
 
-int main(int argc, char **argv)
+void bench_ioas(void)
 {
 	static const size_t sizes[] = {10, 1000, 100000, 1000000};
 
-	bench_init("ioas", argc, argv);
 	for (size_t i = 0; i < 4; i++)
 		rows_for(sizes[i], false);
 	for (size_t i = 0; i < 3; i++)
@@ -178,5 +177,4 @@ int main(int argc, char **argv)
 	rows_for_size(2 << 20, "map 2 MiB, page table", "unmap 2 MiB, page table", 0);
 	rows_for_size(1 << 30, "map 1 GiB, page table", "unmap 1 GiB, page table", 20000);
 	row_for_memory(bench_smoke() ? 100 : 1000000);
-	return bench_done();
 }

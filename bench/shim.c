@@ -76,7 +76,7 @@ static double syscall_once(void *arg)
 	return (bench_now() - start) / s->count;
 }
 
-int main(int argc, char **argv)
+void bench_shim(void)
 {
 	static struct setting s;
 	struct bench_work ours = {"ioctl", ours_once, &s, .goal = 30, .over = true};
@@ -84,7 +84,6 @@ int main(int argc, char **argv)
 	struct bench_work foreign = {"ioctl", foreign_once, &s, .goal = 10, .over = true};
 	struct bench_work bare = {"syscall", syscall_once, &s};
 
-	bench_init("shim", argc, argv);
 	s.count = bench_smoke() ? 10 : 200000;
 	s.iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	s.null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -98,5 +97,4 @@ int main(int argc, char **argv)
 	}
 	bench_row("ioctl, not ours", 0, &foreign, &bare);
 	close(s.null);
-	return bench_done();
 }

@@ -84,6 +84,33 @@ void world_plug(struct world *world)
 	lock_release(&world->ctx->lock);
 }
 
+uint32_t world_hwpt(struct world *world, struct iommu_hwpt_alloc cmd)
+{
+	cmd.size = sizeof(cmd);
+	cmd.dev_id = world->dev;
+	world_call(world, IOMMU_HWPT_ALLOC, &cmd);
+	return cmd.out_hwpt_id;
+}
+
+void world_plug_wide(struct world *world)
+{
+	struct iommu_hwpt_selftest format = {.pagetable_type = MOCK_IOMMUPT_HUGE};
+	struct iommu_test_cmd replace = {.size = sizeof(replace),
+					 .op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE};
+
+	world_plug(world);
+	world->hwpt = world_hwpt(world, (struct iommu_hwpt_alloc){
+						.flags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+						.pt_id = world->ioas,
+						.data_type = IOMMU_HWPT_DATA_SELFTEST,
+						.data_len = sizeof(format),
+						.data_uptr = (uintptr_t)&format,
+					});
+	replace.id = world->stdev;
+	replace.mock_domain_replace.pt_id = world->hwpt;
+	world_call(world, IOMMU_TEST_CMD, &replace);
+}
+
 void world_done(struct world *world)
 {
 	file_put(world->file);

@@ -23,8 +23,12 @@ struct world {
 
 void world_init(struct world *world, uint64_t memory_size);
 void world_plug(struct world *world);
+/* The same, with a page table that maps all IOVAs by 4 KiB. */
+void world_plug_wide(struct world *world);
 void world_done(struct world *world);
 
+/* A page table on the IOAS for the device; see IOMMU_HWPT_ALLOC. */
+uint32_t world_hwpt(struct world *world, struct iommu_hwpt_alloc cmd);
 /* Ends the program if the call fails. */
 long world_call(struct world *world, unsigned int cmd, void *arg);
 void world_map(struct world *world, uint64_t va, uint64_t length, uint64_t iova);

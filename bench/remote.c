@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls of one process on a context that lives in another, which forked it. Both on one processor, and each on its own. The stand-in
+ * is what such calls are made of elsewhere: a datagram there and one back, between two processes in the same places.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "bench.h"
+
+#define MSG 88 /* bytes: as a request has */
+
+struct setting {
+	int iommu, ends[2];
+	unsigned int cpu; /* of the caller */
+	size_t count;
+	double *answer; /* shared */
+};
+
+static void pin_to(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* In the child, so that the file is another process's. */
+static double calls(struct setting *s)
+{
+	struct iommu_option cmd = {.size = sizeof(cmd),
+				   .option_id = IOMMU_OPTION_RLIMIT_MODE,
+				   .op = IOMMU_OPTION_OP_GET};
+	double start;
+
+	for (int i = 0; i < 3; i++) /* connects */
+		if (ioctl(s->iommu, IOMMU_OPTION, &cmd))
+			bench_fail("ioctl");
+	start = bench_wall();
+	for (size_t i = 0; i < s->count; i++)
+		if (ioctl(s->iommu, IOMMU_OPTION, &cmd))
+			bench_fail("ioctl");
+	return (bench_wall() - start) / s->count;
+}
+
+static double datagrams(struct setting *s)
+{
+	char buf[MSG] = {0};
+	double start = bench_wall();
+
+	for (size_t i = 0; i < s->count; i++)
+		if (send(s->ends[1], buf, MSG, 0) != MSG || recv(s->ends[1], buf, MSG, 0) != MSG)
+			bench_fail("datagram");
+	return (bench_wall() - start) / s->count;
+}
+
+static double in_child(struct setting *s, double (*work)(struct setting *))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		bench_fail("fork");
+	if (!child) {
+		pin_to(s->cpu);
+		*s->answer = work(s);
+		_exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || status)
+		bench_fail("the calling process");
+	return *s->answer;
+}
+
+static double calls_once(void *arg)
+{
+	return in_child(arg, calls);
+}
+
+static double datagrams_once(void *arg)
+{
+	return in_child(arg, datagrams);
+}
+
+/* Sends back what comes, until it is killed. */
+static pid_t start_echo(struct setting *s)
+{
+	char buf[MSG];
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->ends))
+		bench_fail("socketpair");
+	child = fork();
+	if (child)
+		return child;
+	while (recv(s->ends[0], buf, MSG, 0) == MSG)
+		send(s->ends[0], buf, MSG, 0);
+	_exit(0);
+}
+
+static void row(const char *name, struct setting s, double goal)
+{
+	struct bench_work ours = {"ioctl", calls_once, &s, .goal = goal};
+	struct bench_work standin = {"datagrams", datagrams_once, &s};
+	pid_t echo = start_echo(&s);
+
+	bench_row(name, 0, &ours, &standin);
+	kill(echo, SIGKILL);
+	waitpid(echo, NULL, 0);
+	close(s.ends[0]);
+	close(s.ends[1]);
+}
+
+void bench_remote(void)
+{
+	struct iommu_ioas_alloc ioas = {.size = sizeof(ioas)};
+	struct setting s = {.count = bench_count(2000)};
+	cpu_set_t all;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	s.answer = mmap(NULL, sizeof(*s.answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (s.answer == MAP_FAILED)
+		bench_fail("mmap");
+	pin_to(0); /* so is what serves */
+	s.iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (s.iommu < 0 || ioctl(s.iommu, IOMMU_IOAS_ALLOC, &ioas))
+		bench_fail("/dev/iommu");
+	row("call to another process, one processor", s, 5000);
+	s.cpu = 1;
+	if (CPU_ISSET(1, &all))
+		row("call to another process, across", s, 1000);
+	close(s.iommu);
+	munmap(s.answer, sizeof(*s.answer));
+	sched_setaffinity(0, sizeof(all), &all);
+}
