@@ -78,5 +78,14 @@ unsigned int file_poll(struct file *file)
 
 int file_mmap(struct file *file, struct client *client, struct file_mapping *mapping)
 {
-	return file->ops->mmap ? file->ops->mmap(file, client, mapping) : -ENODEV;
+	int rc;
+
+	if (!file->ops->mmap)
+		return -ENODEV;
+	mapping->piece = 0;
+	mapping->trap = FILE_TRAP_NONE;
+	rc = file->ops->mmap(file, client, mapping);
+	if (!rc && !mapping->piece)
+		mapping->piece = mapping->length;
+	return rc;
 }

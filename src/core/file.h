@@ -17,12 +17,34 @@
 struct client;
 struct file;
 
-/* What mmap of a file gives: the frontend maps fd at offset, and holds `hold` while the mapping stands. */
+/* What a frontend does of a program's accesses to what it maps, so that none passes the file by. */
+enum file_trap {
+	FILE_TRAP_NONE,	  /* nothing: it is memory */
+	FILE_TRAP_STORES, /* maps it read-only, and performs each store by file_write() */
+	FILE_TRAP_ALL,	  /* maps it without access, and performs loads by file_read() too */
+};
+
+/* Can frontends do that on this architecture? Where they can't, only FILE_TRAP_NONE may be asked for. */
+#if defined(__x86_64__)
+#define FILE_TRAPS 1
+#else
+#define FILE_TRAPS 0
+#endif
+
+/*
+ * What mmap of a file gives. A frontend maps `piece` bytes of fd from fd_offset, and if that is not all it asks again for the rest, with offset and
+ * length moved on; so the first answer refuses what is wrong anywhere in the range. While the mapping stands it keeps the file open.
+ *
+ * Trapped accesses are performed as reads and writes of 1 to 8 bytes at the file's offset, in the thread that made them, perhaps on a
+ * small signal stack.
+ */
 struct file_mapping {
 	uint64_t offset, length; /* in: as the program asked; length is rounded up to pages */
 	int prot, flags;	 /* in: PROT_*, MAP_* */
 	int fd;			 /* out: a native descriptor, the caller's to close */
 	uint64_t fd_offset;	 /* out */
+	uint64_t piece;		 /* out: whole pages; left 0 by a file that gives all at once */
+	enum file_trap trap;	 /* out: of this piece */
 };
 
 /* An empty slot means what Linux answers for a file without the operation: given at each. */
@@ -88,6 +110,7 @@ ssize_t file_read(struct file *file, struct client *client, uint64_t buf, size_t
 ssize_t file_write(struct file *file, struct client *client, uint64_t buf, size_t count,
 		   int64_t pos);
 unsigned int file_poll(struct file *file);
+/* The out-fields need not be set before; afterwards piece is not 0. */
 int file_mmap(struct file *file, struct client *client, struct file_mapping *mapping);
 
 #endif

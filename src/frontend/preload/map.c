@@ -56,6 +56,8 @@ static int mapping_remote(int fd, struct descriptor *descriptor, struct file_map
 		return (int)rc;
 	mapping->fd_offset = msg.arg[0];
 	mapping->length = msg.arg[1];
+	mapping->piece = msg.arg[2];
+	mapping->trap = (enum file_trap)msg.arg[3];
 	return mapping->fd < 0 ? -ENODEV : 0;
 }
 

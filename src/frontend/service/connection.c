@@ -151,6 +151,8 @@ static int64_t serve_mmap(struct connection *connection, struct file *file, stru
 	*ret_fd = mapping.fd;
 	msg->arg[0] = mapping.fd_offset;
 	msg->arg[1] = mapping.length;
+	msg->arg[2] = mapping.piece;
+	msg->arg[3] = mapping.trap;
 	return 0;
 }
 

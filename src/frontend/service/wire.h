@@ -18,7 +18,7 @@ enum wire_op {
 	WIRE_READ,	/* arg: address, count, position; carries a descriptor of the file */
 	WIRE_WRITE,
 	WIRE_POLL,
-	WIRE_MMAP,   /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length */
+	WIRE_MMAP, /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length, piece, trap */
 	WIRE_CLOSED, /* id: a descriptor of the file was closed: settle it if it was the last */
 	WIRE_GOING,  /* arg: address, length: memory of the client's that is about to go */
 	WIRE_BYE,    /* the client's process is about to go */
