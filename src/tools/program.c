@@ -135,6 +135,12 @@ static int check_privileges(struct program *program, const char *path)
 	return 0;
 }
 
+/* A dynamic linker called by its name, perhaps that of another root whose C library is not ours: it preloads as ours does. */
+static bool is_loader(const char *path, const char *ours)
+{
+	return exe_same_file(path, ours) || !strcmp(basename(path), basename(ours));
+}
+
 static int check_elf(struct program *program, const char *path, const struct exe_facts *elf)
 {
 	struct exe_facts own;
@@ -146,8 +152,8 @@ static int check_elf(struct program *program, const char *path, const struct exe
 			      "'%s' is built for %s, this uiommufd serves programs for %s", path,
 			      exe_machine_name(elf), exe_machine_name(&own));
 	if (!elf->interpreter[0]) {
-		if (exe_same_file(path, own.interpreter))
-			return 0; /* the dynamic linker itself, called by name */
+		if (is_loader(path, own.interpreter))
+			return 0;
 		return refuse(
 			program, -EPERM,
 			"'%s' is linked statically, which a preload library can't reach; link it "

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tools/exe.h"
 #include "tools/program.h"
 #include "unit.h"
 
@@ -113,12 +114,36 @@ static void test_scripts(void **state)
 	assert_int_equal(find_and_check(in_folder("chain")), 0);
 }
 
+/* The loader of another root is served under its own name; a copy under any other is a static program like all. */
+static void test_loaders(void **state)
+{
+	static char loader[1 << 21];
+	struct exe_facts own;
+	const char *name;
+	ssize_t length;
+	int fd;
+
+	assert_int_equal(exe_read("/proc/self/exe", &own), 0);
+	name = basename(own.interpreter);
+	fd = open(own.interpreter, O_RDONLY | O_CLOEXEC);
+	length = read(fd, loader, sizeof(loader));
+	close(fd);
+	assert_true(length > 0);
+	make(name, loader, length, 0755);
+	make("other", loader, length, 0755);
+	assert_int_equal(find_and_check(in_folder(name)), 0);
+	assert_int_equal(find_and_check(in_folder("other")), -EPERM);
+	unlink(in_folder(name));
+	unlink(in_folder("other"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_loaders),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
