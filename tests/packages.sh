@@ -28,5 +28,5 @@ need() {
 }
 
 BUILD_PACKAGES='gcc libc6-dev meson ninja-build pkg-config python3'
-SELFTEST_PACKAGES='make libcap-dev xz-utils'
+SELFTEST_PACKAGES='make libcap-dev uuid-dev xz-utils'
 CHECK_PACKAGES='libcmocka-dev liburing-dev clang clang-format clang-tidy shellcheck'

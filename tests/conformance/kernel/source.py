@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Gets the kernel's selftests: Debian's linux-source package, the few folders of it that they need, and the binaries.
-
-The package comes from the trixie-backports suite of the same Debian server that this machine uses already, through an apt state of
-our own: the system's lists and sources are left as they are. Package and unpacked folders stay in
-$XDG_CACHE_HOME/uiommufd (~/.cache/uiommufd); nothing of them ever goes into this tree.
+"""Gets the kernel's selftests: Debian's linux-source package, the few folders of it that they need, and the binaries. Package and
+unpacked folders stay in the cache (../debian.py).
 """
-import contextlib
-import fcntl
 import glob
 import os
 import re
@@ -14,9 +9,11 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from debian import DebianError, apt_options, cache_folder, locked, say  # noqa: E402
+
 WANTED = '7.3'
 SUITE = 'trixie-backports'
-KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 # What is unpacked: the two suites, what their Makefiles include, and headers that they reach by `..` and symbolic links.
 MEMBERS = [
@@ -28,65 +25,8 @@ MEMBERS = [
 ]
 
 
-class SourceError(Exception):
+class SourceError(DebianError):
     """The source can't be had; the text is for the user."""
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def cache_folder():
-    base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-    folder = os.path.join(base, 'uiommufd')
-    os.makedirs(folder, exist_ok=True)
-    return folder
-
-
-@contextlib.contextmanager
-def locked(folder):
-    """One run at a time fetches, unpacks and builds."""
-    with open(os.path.join(folder, 'lock'), 'w', encoding='utf-8') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def sources():
-    """(URI, keyring) of each Debian archive in the machine's own apt sources, both formats."""
-    for path in sorted(glob.glob('/etc/apt/sources.list.d/*.sources')):
-        for stanza in re.split(r'\n\s*\n', open(path, encoding='utf-8').read()):
-            field = dict(re.findall(r'^([A-Za-z-]+):[ \t]*(.*)$', stanza, re.M))
-            if 'deb' in field.get('Types', '').split() and field.get('URIs'):
-                keyring = field.get('Signed-By', '')
-                yield field['URIs'].split()[0], keyring if keyring.startswith('/') else KEYRING
-    for path in ['/etc/apt/sources.list', *sorted(glob.glob('/etc/apt/sources.list.d/*.list'))]:
-        if os.path.exists(path):
-            for options, uri in re.findall(r'^deb\s+(\[[^]]*\]\s+)?(\S+)', open(path, encoding='utf-8').read(), re.M):
-                keyring = re.search(r'signed-by=([^\s\]]+)', options)
-                yield uri, keyring[1] if keyring else KEYRING
-
-
-def archive():
-    """The archive that has the suites: not the one of security updates."""
-    found = [(uri, keyring) for uri, keyring in sources() if uri.rstrip('/').endswith('/debian')]
-    if not found:
-        raise SourceError('no Debian archive in /etc/apt: give the source of a 7.x kernel by --source FOLDER')
-    return found[0]
-
-
-def apt_options(folder):
-    """An apt that knows one suite alone."""
-    for name in ('state/lists/partial', 'cache/archives/partial'):
-        os.makedirs(os.path.join(folder, 'apt', name), exist_ok=True)
-    uri, keyring = archive()
-    with open(os.path.join(folder, 'apt', 'list'), 'w', encoding='utf-8') as file:
-        file.write(f'deb [signed-by={keyring}] {uri} {SUITE} main\n')
-    settings = {
-        'Dir::Etc::SourceList': f'{folder}/apt/list', 'Dir::Etc::SourceParts': '-',
-        'Dir::State': f'{folder}/apt/state', 'Dir::Cache': f'{folder}/apt/cache',
-        'Dir::State::Status': '/var/lib/dpkg/status', 'APT::Sandbox::User': 'root',
-    }
-    return [part for name, value in settings.items() for part in ('-o', f'{name}={value}')]
 
 
 def newest_match(names):
@@ -105,7 +45,7 @@ def download(folder):
     have = glob.glob(f'{folder}/linux-source-{WANTED}_*.deb')
     if have:
         return have[0]
-    options = apt_options(folder)
+    options = apt_options(os.path.join(folder, 'apt'), [SUITE])
     try:
         subprocess.run(['apt-get', *options, '-qq', 'update'], check=True)
         names = subprocess.run(['apt-cache', *options, 'pkgnames', 'linux-source-7'], check=True,

@@ -29,22 +29,20 @@ class Result:
         return '; '.join(self.messages[-3:])
 
 
-def names(program):
+def names(program, tail=()):
     """All test instances of a program, in its order: `-l` prints a block for each fixture, of its variants and tests."""
-    out = subprocess.run([program, '-l'], capture_output=True, text=True, check=False)
+    out = subprocess.run([*program, '-l', *tail], capture_output=True, text=True, check=False)
     found = []
     for block in re.split(r'^-+$', out.stdout + out.stderr, flags=re.M)[1:]:
         fixture, variants, tests = '', [], []
         for line in block.splitlines():
-            first = re.match(r'(\S+)', line)
-            if first:
-                fixture = first[1]
-                line = ' ' * min(len(fixture), 21) + line[len(fixture):]
-            variant, test = line[:46].strip(), line[46:].strip()
-            if first and len(fixture) > 20:  # a long name pushes the rest of its line
-                variant, test = (line.split() + [''])[:2]
-            variants += [variant] if variant else []
-            tests += [test] if test else []
+            match = re.match(r'(\S*)', line)
+            fixture = match[1] or fixture
+            rest = line[max(20, len(match[1])) + 1:]  # columns of 20 and 25, which long names overflow
+            words = rest.split()
+            if rest and not rest[0].isspace():
+                variants.append(words.pop(0))
+            tests += words
         found += ['.'.join(part for part in (fixture, variant, test) if part)
                   for variant in variants or [''] for test in tests]
     return found
@@ -116,15 +114,15 @@ def run_once(command, results, silence, log):
     return f'{why}: {last}'
 
 
-def run(prefix, program, wanted, log, silence=SILENCE):
-    """{name: Result} for each of the wanted instances, whatever happens."""
-    results, left, everything = {}, list(wanted), names(program)
+def run(program, wanted, log, tail=(), silence=SILENCE):
+    """{name: Result} for each of the wanted instances, whatever happens. A command is `program`, what selects instances, and `tail`."""
+    results, left, everything = {}, list(wanted), names(program, tail)
     while left:
         select = [] if left == everything else [part for name in left for part in ('-r', name)]
-        why = run_once([*prefix, program, *select], results, silence, log)
+        why = run_once([*program, *select, *tail], results, silence, log)
         remaining = [name for name in left if name not in results]
         if len(remaining) == len(left):  # no step forward: it will not come
-            results.update({name: Result('fail', [], f'{os.path.basename(program)}: {why}') for name in left})
+            results.update({name: Result('fail', [], f'{os.path.basename(program[-1])}: {why}') for name in left})
             break
         left = remaining
     return {name: results[name] for name in wanted}
