@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* One statement of a description, divided into its words. */
+#ifndef UIOMMUFD_CONFIG_WORDS_H
+#define UIOMMUFD_CONFIG_WORDS_H
+
+#include "config/config.h"
+
+#define WORDS_MAX 64
+
+struct words {
+	char *storage; /* what list points into */
+	size_t count;
+	struct word {
+		char *key;
+		char *value; /* NULL: there is no '=' */
+	} list[WORDS_MAX];
+};
+
+/*
+ * Divides `length` bytes of text at the bytes of `separators`. "..." keeps separators together, \ in it takes the next byte as it is. A word
+ * that starts with '#' ends the statement. Errors as config_read(). words_done() after success alone.
+ */
+int words_split(struct words *words, const char *text, size_t length, const char *separators,
+		struct config_error *ret_error);
+void words_done(struct words *words);
+
+/* Sets the text; returns -EINVAL. */
+int config_complain(struct config_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Says that memory is out; returns -ENOMEM. */
+int config_no_memory(struct config_error *error);
+
+/* A decimal, 0x or octal number without a sign. -EINVAL: none, or more than max. */
+int config_number(const char *text, uint64_t max, uint64_t *ret_value);
+
+/* 0, -ENOMEM, -EEXIST: the key is there. */
+int config_options_add(struct config_options *options, const char *key, const char *value);
+void config_options_done(struct config_options *options);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptions: what they mean, what is wrong with them, and that text and struct say the same. */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/inject.h"
+#include "config/config.h"
+
+static struct config *read_text(const char *text)
+{
+	struct config_error error;
+	struct config *config;
+
+	assert_int_equal(config_new(&config), 0);
+	if (config_read(config, text, &error) || config_complete(config, &error))
+		fail_msg("line %u: %s", error.line, error.text);
+	return config;
+}
+
+static void all_that_can_be_said(void **state)
+{
+	struct config *config = read_text("# a machine\n"
+					  "machine sanitize\n"
+					  "iommu vtd\n"
+					  "\n"
+					  "iommu smmuv3 name=s  iotlb-entries=8 # small\n"
+					  "device nvme size=64M bdf=c1:1f.7 iommu=s\n"
+					  "  device \"./my model.so\" vfio=7 group=3\r\n"
+					  "device ioat text=\"a \\\"b\\\" # \\\\\"");
+	const struct config_device *device = config->devices;
+
+	(void)state;
+	assert_string_equal(config_option(&config->options, "sanitize"), "on");
+	assert_int_equal(config->iommu_count, 2);
+	assert_string_equal(config->iommus[0].name, "vtd0");
+	assert_string_equal(config->iommus[1].kind, "smmuv3");
+	assert_string_equal(config_option(&config->iommus[1].options, "iotlb-entries"), "8");
+	assert_null(config_option(&config->iommus[1].options, "name"));
+	assert_int_equal(config->device_count, 3);
+
+	assert_string_equal(device->model, "nvme");
+	assert_string_equal(config_option(&device->options, "size"), "64M");
+	assert_int_equal(device->options.count, 1);
+	assert_int_equal(device->iommu, 1);
+	assert_int_equal(device->address.domain, 0);
+	assert_int_equal(device->address.bus, 0xc1);
+	assert_int_equal(device->address.device, 31);
+	assert_int_equal(device->address.function, 7);
+	assert_int_equal(device->group, 0);
+	assert_int_equal(device->number, 0);
+	assert_int_equal(device->line, 6);
+
+	assert_string_equal((++device)->model, "./my model.so");
+	assert_int_equal(device->group, 3);
+	assert_int_equal(device->number, 7);
+	assert_int_equal(device->iommu, 0);
+	assert_int_equal(device->address.domain, 0x1000);
+	assert_int_equal(device->address.device, 1);
+
+	assert_string_equal(config_option(&(++device)->options, "text"), "a \"b\" # \\");
+	assert_int_equal(device->group, 1);
+	assert_int_equal(device->number, 1);
+	assert_int_equal(device->address.device, 2);
+	config_free(config);
+}
+
+static void devices_bring_an_iommu(void **state)
+{
+	struct config_error error;
+	struct config *config = read_text("");
+
+	(void)state;
+	assert_int_equal(config->iommu_count, 0);
+	assert_int_equal(config_add_device(config, "nvme,size=\"1,5\",ro", &error), 0);
+	assert_int_equal(config_complete(config, &error), 0);
+	assert_int_equal(config->iommu_count, 1);
+	assert_string_equal(config->iommus[0].kind, "vtd");
+	assert_string_equal(config_option(&config->devices[0].options, "size"), "1,5");
+	assert_string_equal(config_option(&config->devices[0].options, "ro"), "on");
+	assert_int_equal(config_add_iommu(config, "smmuv3,name=x,a=b", &error), 0);
+	assert_string_equal(config->iommus[1].name, "x");
+	config_free(config);
+}
+
+static const struct {
+	const char *text;
+	unsigned int line;
+	const char *cause;
+} wrong[] = {
+	{"\n\ndevise nvme", 3, "'devise' is no statement: machine, iommu and device are"},
+	{"device", 1, "a device starts with the name of its model"},
+	{"device size=1", 1, "a device starts with the name of its model"},
+	{"iommu", 1, "an iommu starts with its kind"},
+	{"device a bdf=1:2", 1, "'1:2' is no address as in bdf=1000:00:01.0"},
+	{"device a bdf=0000:00:20.0", 1, "'0000:00:20.0' is no address as in bdf=1000:00:01.0"},
+	{"device a bdf=00:1f.8", 1, "'00:1f.8' is no address as in bdf=1000:00:01.0"},
+	{"device a group=x", 1, "'group' needs a number from 0 to 9999"},
+	{"device a group=10000", 1, "'group' needs a number from 0 to 9999"},
+	{"device a b=1 b=2", 1, "'b' is there twice"},
+	{"device a \"b", 1, "a quotation mark has no partner"},
+	{"device a iommu=x", 1, "there is no iommu named 'x'"},
+	{"iommu vtd name=x\niommu vtd name=x", 1, "there are two iommus named 'x'"},
+	{"device a bdf=00:1.0\ndevice b bdf=0:01.0", 2,
+	 "there is a device at 0000:00:01.0 already"},
+	{"device a vfio=1\ndevice b vfio=1", 2, "there is a vfio1 already"},
+	{"iommu vtd\niommu vtd name=x\ndevice a group=1\ndevice b group=1 iommu=x", 4,
+	 "group 1 is behind two iommus"},
+	{"identity vendor=1", 1, "there is no device before the identity"},
+	{"device a\nidentity vendr=1", 2, "'vendr' is no part of an identity"},
+	{"device a\nidentity vendor=65536", 2, "'vendor' needs a number of at most 16 bits"},
+};
+
+static void errors_say_where_and_why(void **state)
+{
+	struct config_error error;
+	struct config *config;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		int r;
+
+		assert_int_equal(config_new(&config), 0);
+		r = config_read(config, wrong[i].text, &error);
+		if (!r)
+			r = config_complete(config, &error);
+		assert_int_equal(r, -EINVAL);
+		assert_string_equal(error.text, wrong[i].cause);
+		/* The second of two that don't agree may be either. */
+		if (strncmp(wrong[i].cause, "there are two", 13))
+			assert_int_equal(error.line, wrong[i].line);
+		config_free(config);
+	}
+}
+
+static const char everything[] =
+	"machine \"sanitize\"=\"on\"\n"
+	"iommu \"vtd\" name=\"vtd0\" \"a\"=\"b c\"\n"
+	"device \"x/y \\\"z\" bdf=1000:00:01.0 group=0 vfio=0 iommu=\"vtd0\" \"q=\"=\"\\\\\"\n"
+	"identity vendor=0x8086 device=0x2021 class=0x88000 flags=0x3 msix=0x10 bar0=0x4000 "
+	"bar0-flags=0x5 bar5=0x1000000000\n"
+	"device \"nvme\" bdf=1000:00:02.0 group=1 vfio=1 iommu=\"vtd0\"\n";
+
+static void text_survives(void **state)
+{
+	struct config *config = read_text(everything);
+	char *text;
+
+	(void)state;
+	assert_int_equal(config->devices[0].identity.vendor_id, 0x8086);
+	assert_int_equal(config->devices[0].identity.bars[5].size, 0x1000000000);
+	assert_int_equal(config->devices[1].identity.size, 0);
+	assert_int_equal(config_write(config, &text), 0);
+	assert_string_equal(text, everything);
+	free(text);
+	config_free(config);
+}
+
+static int whole_way(void)
+{
+	struct config_error error;
+	struct config *config;
+	char *text;
+	int r = config_new(&config);
+
+	if (r)
+		return r;
+	r = config_read(config, everything, &error);
+	if (!r)
+		r = config_add_device(config, "ioat", &error);
+	if (!r)
+		r = config_complete(config, &error);
+	if (!r)
+		r = config_write(config, &text);
+	if (!r)
+		free(text);
+	config_free(config);
+	return r;
+}
+
+static void each_failure_is_reported(void **state)
+{
+	unsigned int nth = 1, left;
+	int r;
+
+	(void)state;
+	do {
+		inject_arm(nth++);
+		r = whole_way();
+		left = inject_left();
+		inject_arm(0);
+		assert_int_equal(r, left ? 0 : -ENOMEM);
+	} while (!left);
+	assert_in_range(nth, 25, 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_that_can_be_said),
+		cmocka_unit_test(devices_bring_an_iommu),
+		cmocka_unit_test(errors_say_where_and_why),
+		cmocka_unit_test(text_survives),
+		cmocka_unit_test(each_failure_is_reported),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
