@@ -59,21 +59,35 @@ static void after_fork(void)
 	actions_release(mask_at_fork);
 }
 
-bool guard_handle(int sig, siginfo_t *info, void *ucontext)
+/* Where the signal came. */
+static uintptr_t instruction(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-	ucontext_t *context = ucontext;
-	uintptr_t ip = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+	return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	return context->uc_mcontext.pc;
+#endif
+}
+
+static void go_on_at(ucontext_t *context, const char *place)
+{
+#if defined(__x86_64__)
+	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)place;
+#elif defined(__aarch64__)
+	context->uc_mcontext.pc = (uintptr_t)place;
+#endif
+}
+
+bool guard_handle(int sig, siginfo_t *info, void *ucontext)
+{
+	uintptr_t ip = instruction(ucontext);
 
 	/* A signal that somebody sent, code 0 or less, says nothing of the instruction that it came
 	 * at. */
 	if (info->si_code <= 0 || ip < (uintptr_t)guard_bytes || ip >= (uintptr_t)guard_bytes_end)
 		return false;
-	context->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)guard_bytes_fault;
+	go_on_at(ucontext, guard_bytes_fault);
 	return true;
-#else
-	return false;
-#endif
 }
 
 /*

@@ -180,8 +180,9 @@ static int find_query(const struct vma_view *view, uint64_t addr, struct vma *re
 	struct query query = {.size = sizeof(query), .flags = QUERY_COVERING_OR_NEXT, .addr = addr};
 	long ret = sys_raw(SYS_ioctl, view->fd, QUERY, &query);
 
+	/* ENOSYS is what emulators of another architecture say of an ioctl that they don't know. */
 	if (ret < 0)
-		return (int)ret;
+		return ret == -ENOSYS ? -ENOTTY : (int)ret;
 	*ret_vma = (struct vma){
 		.start = query.start,
 		.end = query.end,

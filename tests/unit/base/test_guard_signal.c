@@ -332,17 +332,21 @@ static void whose_fault(void **state)
 {
 	siginfo_t info = {.si_signo = SIGSEGV, .si_code = SEGV_MAPERR};
 	ucontext_t context = {0};
+#if defined(__x86_64__)
 	greg_t *ip = &context.uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	unsigned long long *ip = &context.uc_mcontext.pc;
+#endif
 
-	*ip = (greg_t)(uintptr_t)guard_bytes;
+	*ip = (__typeof__(*ip))(uintptr_t)guard_bytes;
 	info.si_code = SI_USER;
 	assert_false(guard_handle(SIGSEGV, &info, &context));
 	info.si_code = SEGV_MAPERR;
 	assert_true(guard_handle(SIGSEGV, &info, &context));
-	assert_int_equal(*ip, (greg_t)(uintptr_t)guard_bytes_fault);
-	*ip = (greg_t)(uintptr_t)guard_bytes_end;
+	assert_int_equal(*ip, (uintptr_t)guard_bytes_fault);
+	*ip = (__typeof__(*ip))(uintptr_t)guard_bytes_end;
 	assert_false(guard_handle(SIGSEGV, &info, &context));
-	*ip = (greg_t)(uintptr_t)guard_bytes - 1;
+	*ip = (__typeof__(*ip))(uintptr_t)guard_bytes - 1;
 	assert_false(guard_handle(SIGSEGV, &info, &context));
 }
 

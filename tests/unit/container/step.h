@@ -40,8 +40,10 @@ static inline void step_on_trap(int sig, siginfo_t *info, void *context)
 		stepper->count++;
 		stepper->step(stepper);
 	}
+#if STEP_POSSIBLE
 	if (!step_current)
 		((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~STEP_TRAP_FLAG;
+#endif
 }
 
 static inline void step_set_flag(void)
