@@ -37,6 +37,13 @@ typedef int (*guard_sigaction_fn)(int, const struct sigaction *, struct sigactio
  */
 int guard_init(guard_sigaction_fn real_sigaction);
 
+/*
+ * A frontend's own work on a fault that is not a guarded copy's: true if the access is done and the thread may go on. All signals but those of faults are
+ * blocked. One in all; set before any fault that is meant for it.
+ */
+typedef bool (*guard_fault_fn)(int sig, siginfo_t *info, void *ucontext);
+void guard_on_fault(guard_fault_fn fn);
+
 /* The handler's work: true if the fault was ours and is mended: return from the handler. */
 bool guard_handle(int sig, siginfo_t *info, void *ucontext);
 /* What follows for a signal that isn't ours: does what the program's action for it says. For

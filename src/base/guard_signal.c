@@ -22,6 +22,7 @@
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 static guard_sigaction_fn real_action; /* set once the handlers stand */
 static struct sigaction next[2];       /* the program's, for SIGSEGV and SIGBUS */
+static _Atomic guard_fault_fn on_fault;
 
 static struct sigaction *next_of(int sig)
 {
@@ -149,14 +150,34 @@ void guard_chain(int sig, siginfo_t *info, void *ucontext)
 		run(&action, sig, info, ucontext);
 }
 
+void guard_on_fault(guard_fault_fn fn)
+{
+	atomic_store_explicit(&on_fault, fn, memory_order_release);
+}
+
 static void handler(int sig, siginfo_t *info, void *ucontext)
 {
-	if (!guard_handle(sig, info, ucontext))
+	guard_fault_fn fn;
+
+	if (guard_handle(sig, info, ucontext))
+		return;
+	fn = atomic_load_explicit(&on_fault, memory_order_acquire);
+	if (!fn || !fn(sig, info, ucontext))
 		guard_chain(sig, info, ucontext);
 }
 
+/* Signals that faults bring; others wait until a handler returns or the program's own is run. */
+static void mask_others(sigset_t *set)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+
+	sigfillset(set);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigdelset(set, faults[i]);
+}
+
 /*
- * SA_NODEFER and no mask: a guarded copy may fault within a handler that guard_chain() runs, or
+ * SA_NODEFER: a guarded copy may fault within a handler that guard_chain() runs, or
  * within a frontend's own work on a fault. SA_ONSTACK: the program's handlers may be for stacks
  * that have run out.
  */
@@ -167,6 +188,7 @@ static int install(int sig, guard_sigaction_fn real, int program_flags, struct s
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (program_flags & SA_RESTART),
 	};
 
+	mask_others(&ours.sa_mask);
 	return real(sig, &ours, ret_old) ? -errno : 0;
 }
 

@@ -18,15 +18,11 @@ static TLS const struct lock *held[RANK_LOG + 1];
 static const char *rank_name(enum lock_rank rank)
 {
 	static const char *const names[] = {
-		[RANK_ENDPOINTS] = "ENDPOINTS",
-		[RANK_CONTEXTS] = "CONTEXTS",
-		[RANK_CONTEXT] = "CONTEXT",
-		[RANK_MACHINE] = "MACHINE",
-		[RANK_IOMMU] = "IOMMU",
-		[RANK_ENDPOINT] = "ENDPOINT",
-		[RANK_MM] = "MM",
-		[RANK_FILES] = "FILES",
-		[RANK_LOG] = "LOG",
+		[RANK_MMIO] = "MMIO",	      [RANK_ENDPOINTS] = "ENDPOINTS",
+		[RANK_CONTEXTS] = "CONTEXTS", [RANK_CONTEXT] = "CONTEXT",
+		[RANK_MACHINE] = "MACHINE",   [RANK_IOMMU] = "IOMMU",
+		[RANK_ENDPOINT] = "ENDPOINT", [RANK_MM] = "MM",
+		[RANK_FILES] = "FILES",	      [RANK_LOG] = "LOG",
 	};
 
 	return names[rank];
@@ -90,7 +86,7 @@ void lock_assert_held(const struct lock *lock)
 
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
-	assert(rank >= RANK_ENDPOINTS && rank <= RANK_LOG);
+	assert(rank >= RANK_MMIO && rank <= RANK_LOG);
 	pthread_mutex_init(&lock->mutex, NULL); /* can't fail without attributes */
 	lock->rank = rank;
 }

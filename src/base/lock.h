@@ -9,14 +9,15 @@
 #include <pthread.h>
 
 enum lock_rank {
-	RANK_ENDPOINTS = 1, /* frontend: the table of served files */
-	RANK_CONTEXTS,	    /* machine: the list of contexts */
-	RANK_CONTEXT,	    /* one context: all its objects */
-	RANK_MACHINE,	    /* machine: devices and groups */
-	RANK_IOMMU,	    /* one IOMMU model's state */
-	RANK_ENDPOINT,	    /* frontend: one served file's readiness */
-	RANK_MM,	    /* accounts and caches of an address space */
-	RANK_FILES,	    /* shared file backings */
+	RANK_MMIO = 1,	/* frontend: stores to one file that is mapped */
+	RANK_ENDPOINTS, /* frontend: the table of served files */
+	RANK_CONTEXTS,	/* machine: the list of contexts */
+	RANK_CONTEXT,	/* one context: all its objects */
+	RANK_MACHINE,	/* machine: devices and groups */
+	RANK_IOMMU,	/* one IOMMU model's state */
+	RANK_ENDPOINT,	/* frontend: one served file's readiness */
+	RANK_MM,	/* accounts and caches of an address space */
+	RANK_FILES,	/* shared file backings */
 	RANK_LOG,
 };
 
