@@ -105,3 +105,17 @@ int guard_copy(void *dst, const void *src, size_t len)
 		return guard_bytes(dst, src, len);
 	return copy_blocked(dst, src, len);
 }
+
+/* The kernel has no such call, so where the signals are blocked they are opened. */
+int guard_exchange(void *at, uint64_t *expected, uint64_t word)
+{
+	uint64_t open = GUARD_SIGNALS, mask;
+	int ret;
+
+	if (__builtin_expect(thread_state == THREAD_OPEN || thread_open(), 1))
+		return guard_word(at, expected, word);
+	sys_raw(SYS_rt_sigprocmask, SIG_UNBLOCK, &open, &mask, sizeof(mask));
+	ret = guard_word(at, expected, word);
+	sys_raw(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+	return ret;
+}

@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef int (*guard_sigaction_fn)(int, const struct sigaction *, struct sigaction *);
 
@@ -64,5 +65,11 @@ void guard_thread_blocks(bool blocks);
  * must have succeeded.
  */
 int guard_copy(void *dst, const void *src, size_t len);
+
+/*
+ * Atomic compare-and-exchange of an aligned word that may be bad: stores `word` if *expected is there; *expected becomes what was there. 0,
+ * whether it stored or not; -EFAULT.
+ */
+int guard_exchange(void *at, uint64_t *expected, uint64_t word);
 
 #endif

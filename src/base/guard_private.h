@@ -14,6 +14,8 @@
 
 /* The copying function, [guard_bytes, guard_bytes_end), and where a fault in it continues. */
 int guard_bytes(void *dst, const void *src, size_t len) __attribute__((visibility("hidden")));
+/* In the same range: a compare-and-exchange. */
+int guard_word(void *at, uint64_t *expected, uint64_t word) __attribute__((visibility("hidden")));
 extern const char guard_bytes_fault[] __attribute__((visibility("hidden")));
 extern const char guard_bytes_end[] __attribute__((visibility("hidden")));
 
