@@ -37,6 +37,7 @@ struct machine {
 	void (*rewrite)(struct ucmd *ucmd, unsigned int cmd);
 
 	struct hazard hazard;	   /* DMA that is running */
+	atomic_ulong spaces;	   /* address spaces of stage 1 that IOMMUs have numbered */
 	struct pin_filter pinned;  /* this process's memory that is pinned */
 	struct lock contexts_lock; /* RANK_CONTEXTS; guards contexts */
 	LIST_HEAD(, ctx) contexts;

@@ -24,34 +24,41 @@ static bool capable(struct iommu_dev *dev, enum iommu_capability cap)
 }
 
 /* A page table that this IOMMU can't walk is refused: it may have been made for one with longer addresses. */
-static int attach(struct iommu_dev *dev, uint32_t pasid, struct domain *domain, struct domain *old)
+static int check_paging(const struct vtd_iommu *iommu, const struct domain *domain)
 {
-	const struct vtd_iommu *iommu = vtd_of_dev(dev)->iommu;
-
-	if (!domain)
-		return 0;
 	if (domain->owner != &vtd_iommu_ops ||
 	    domain->last != ((uint64_t)1 << iommu->options.address_bits) - 1)
 		return -EINVAL;
-	if (domain->dirty_tracking && !(iommu->ecap & ECAP_SSADS))
-		return -EINVAL;
-	return 0;
+	return domain->dirty_tracking && !(iommu->ecap & ECAP_SSADS) ? -EINVAL : 0;
+}
+
+/* DMA finds the new domain once this has returned, and may go on through the old one until the caller has waited for it. */
+static int attach(struct iommu_dev *dev, uint32_t pasid, struct domain *domain, struct domain *old)
+{
+	struct vtd_device *device = vtd_of_dev(dev);
+	struct vtd_nested *nested = domain ? vtd_nested_of(domain) : NULL;
+	struct vtd_nested *old_nested = old ? vtd_nested_of(old) : NULL;
+	int rc = 0;
+
+	if (nested)
+		rc = vtd_nested_enter(nested, device, pasid);
+	else if (domain)
+		rc = check_paging(device->iommu, domain);
+	if (!rc && old_nested)
+		vtd_nested_leave(old_nested, device, pasid);
+	return rc;
 }
 
 static int enable_faults(struct iommu_dev *dev, bool on)
 {
-	struct vtd_device *device = vtd_of_dev(dev);
-
-	if (!device->options.pri)
-		return -ENODEV;
-	device->faults_on = on;
-	return 0;
+	return vtd_of_dev(dev)->options.pri ? 0 : -ENODEV;
 }
 
 const struct iommu_ops vtd_iommu_ops = {
 	.capable = capable,
 	.hw_info = vtd_hw_info,
 	.alloc_paging = vtd_alloc_paging,
+	.alloc_nested = vtd_alloc_nested,
 	.attach = attach,
 	.enable_faults = enable_faults,
 };
@@ -76,9 +83,13 @@ int vtd_device_init(struct vtd_device *device, struct vtd_iommu *iommu, uint16_t
 		.reserved = msi_window,
 		.n_reserved = sizeof(msi_window) / sizeof(msi_window[0]),
 	};
-	return 0;
+	atomic_init(&device->answer, device->options.answer);
+	return iotlb_init(&device->tlb,
+			  device->options.ats ? vtd_entries(iommu->options.device_entries, 256) : 0,
+			  iommu->options.seed + 2 + source_id);
 }
 
 void vtd_device_done(struct vtd_device *device)
 {
+	iotlb_done(&device->tlb);
 }

@@ -40,6 +40,8 @@ static uint64_t ecap_of(const struct vtd_options *options)
 int vtd_iommu_init(struct vtd_iommu *iommu, struct machine *machine,
 		   const struct vtd_options *options)
 {
+	int rc;
+
 	*iommu = (struct vtd_iommu){.machine = machine};
 	if (options)
 		iommu->options = *options;
@@ -52,11 +54,21 @@ int vtd_iommu_init(struct vtd_iommu *iommu, struct machine *machine,
 		return -EINVAL;
 	iommu->cap = cap_of(&iommu->options);
 	iommu->ecap = ecap_of(&iommu->options);
-	return 0;
+	rc = iotlb_init(&iommu->iotlb, vtd_entries(iommu->options.iotlb_entries, 1024),
+			iommu->options.seed);
+	if (rc)
+		return rc;
+	rc = iotlb_init(&iommu->tables, vtd_entries(iommu->options.table_entries, 128),
+			iommu->options.seed + 1);
+	if (rc)
+		iotlb_done(&iommu->iotlb);
+	return rc;
 }
 
 void vtd_iommu_done(struct vtd_iommu *iommu)
 {
+	iotlb_done(&iommu->tables);
+	iotlb_done(&iommu->iotlb);
 }
 
 int vtd_hw_info(struct iommu_dev *dev, uint32_t *type, void *buf, size_t *len)

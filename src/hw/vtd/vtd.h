@@ -10,19 +10,39 @@
 #define UIOMMUFD_HW_VTD_VTD_H
 
 #include "iommu/iommu.h"
+#include "iommu/iotlb.h"
 
 struct machine;
+
+/* As a number of entries: no such cache. */
+#define VTD_NO_CACHE UINT32_MAX
 
 struct vtd_options {
 	unsigned int address_bits; /* of stage 2's input: 48 or 57; 0: 48 */
 	unsigned int pasid_bits;   /* 1 to 20; 0: 20 */
 	bool no_nesting, no_dirty_tracking, no_five_levels;
+	/* Entries of the caches of stage 1, rounded up to a power of two; 0: 1024, 128, and 256 for each device. */
+	uint32_t iotlb_entries, table_entries, device_entries;
+	uint64_t seed; /* of evictions */
+	/*
+	 * A device that answers an invalidation wrongly or never stops HWPT_INVALIDATE behind that entry, whose last word becomes ICE (1)
+	 * or ITE (2). Otherwise the user sees nothing of it, as with Linux.
+	 */
+	bool report_invalidation_errors;
 };
 
 struct vtd_iommu {
 	struct machine *machine;
 	struct vtd_options options;
 	uint64_t cap, ecap; /* VT-d 11.4.2, 11.4.3: the capability registers */
+	struct iotlb iotlb, tables;
+};
+
+/* How a device answers the invalidation of its TLB. */
+enum vtd_answer {
+	VTD_ANSWERS,
+	VTD_ANSWERS_WRONGLY, /* drops what it shall, but its completion is no good: ICE */
+	VTD_NEVER_ANSWERS,   /* and keeps what it has: ITE */
 };
 
 struct vtd_device_options {
@@ -30,6 +50,7 @@ struct vtd_device_options {
 	bool pasid_exec, pasid_priv;
 	bool ats;
 	bool pri; /* page requests; asks for ats */
+	enum vtd_answer answer;
 };
 
 /* A PCI function behind a VT-d IOMMU: bind it by device_bind(ctx, &vtd_device.dev, ...). */
@@ -38,7 +59,8 @@ struct vtd_device {
 	struct vtd_iommu *iommu;
 	uint16_t source_id; /* bus << 8 | device << 3 | function */
 	struct vtd_device_options options;
-	bool faults_on;
+	_Atomic enum vtd_answer answer; /* from the options; may be changed at any time */
+	struct iotlb tlb;
 };
 
 /* `options` may be NULL. -EINVAL: an option out of range; -ENOMEM. The machine outlives it. */

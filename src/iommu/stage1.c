@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Stage 1: caches in front of a walk. */
+#include "iommu/stage1.h"
+
+#include <errno.h>
+
+/* How often a walk begins again since an entry changed under it. A table that changes all the time has no translation worth having. */
+#define MAX_TRIES 100
+
+/* One request on its way. */
+struct trip {
+	const struct pt_config *config;
+	struct iotlb_space *space;
+	const struct stage1_caches *caches;
+	const struct stage1_request *request;
+	const struct pt_memory *memory;
+	uint64_t epoch; /* of the space, from before anything was read */
+};
+
+static uint64_t page_mask(unsigned int shift)
+{
+	return ((uint64_t)1 << shift) - 1;
+}
+
+static int answer(const struct trip *trip, const struct iotlb_hit *hit, struct stage1 *ret)
+{
+	uint64_t first = trip->request->iova & ~page_mask(hit->shift);
+
+	*ret = (struct stage1){
+		.first = first,
+		.last = first + page_mask(hit->shift),
+		.address = hit->address,
+		.perm = hit->perm,
+		.version = hit->version,
+		.seen = hit->seen,
+	};
+	return 0;
+}
+
+static bool find(const struct trip *trip, const struct iotlb *cache, struct iotlb_hit *ret_hit)
+{
+	return cache && iotlb_find(cache, trip->space, iotlb_space_sizes(trip->space),
+				   trip->request->iova, trip->request->perm, ret_hit);
+}
+
+/* Into the caches that are there; *hit names the last of them. */
+static void insert(const struct trip *trip, struct iotlb *cache, struct iotlb_hit *hit)
+{
+	if (cache)
+		iotlb_insert(cache, trip->space, trip->epoch, trip->request->iova, hit);
+}
+
+/* ---- the paging-structure cache ---- */
+
+/* The sizes of what entries cover that lead to tables. */
+static uint64_t table_sizes(const struct pt_config *config)
+{
+	uint64_t sizes = 0;
+
+	for (unsigned int level = 1; level < config->levels; level++)
+		sizes |= (uint64_t)1 << pt_shift(config, level);
+	return sizes;
+}
+
+/* Begins at the lowest table that is known to lead to the address. False: at the top. */
+static bool start_below(const struct trip *trip, struct pt_walk *walk)
+{
+	const struct pt_config *config = trip->config;
+	struct iotlb_hit hit;
+
+	pt_walk_start(config, walk);
+	if (!trip->caches->tables ||
+	    !iotlb_find(trip->caches->tables, trip->space, table_sizes(config), trip->request->iova,
+			trip->request->perm, &hit))
+		return false;
+	walk->table = hit.address;
+	walk->perm = hit.perm;
+	walk->level = (hit.shift - config->page_shift) / (config->page_shift - 3) - 1;
+	return true;
+}
+
+/* Remembers the tables that the walk came through. */
+static void keep_tables(const struct trip *trip, const struct pt_walk *walk)
+{
+	if (!trip->caches->tables)
+		return;
+	for (unsigned int i = 0; i + 1 < walk->trail_len; i++) {
+		struct iotlb_hit hit = {
+			.address =
+				walk->trail[i + 1].address & ~page_mask(trip->config->page_shift),
+			.shift = pt_shift(trip->config, walk->trail_top - i),
+			.perm = walk->trail[i].perm,
+		};
+
+		insert(trip, trip->caches->tables, &hit);
+	}
+}
+
+/* ---- walks ---- */
+
+static bool allows(const struct trip *trip, struct pt_walk *walk)
+{
+	if ((walk->perm & trip->request->perm) == trip->request->perm)
+		return true;
+	walk->fault = PT_FAULT_PERMISSION;
+	return false;
+}
+
+/*
+ * From where walk stands: reads, checks, and sets bits. -ESTALE: an entry changed meanwhile.
+ */
+static int walk_down(const struct trip *trip, struct pt_walk *walk)
+{
+	int rc = pt_walk(trip->config, trip->memory, trip->request->iova, walk);
+
+	if (rc)
+		return rc;
+	if (!allows(trip, walk))
+		return -EFAULT;
+	return pt_update(trip->config, trip->memory, trip->request->perm & PT_ANY_WRITE, walk);
+}
+
+/*
+ * What a cached table forbids or does not have may have been granted since, which takes no invalidation: so failure counts from the top only.
+ */
+static int walk_tables(const struct trip *trip, struct pt_walk *walk)
+{
+	if (start_below(trip, walk) && !walk_down(trip, walk))
+		return 0;
+	for (unsigned int tries = 0; tries < MAX_TRIES; tries++) {
+		int rc;
+
+		pt_walk_start(trip->config, walk);
+		rc = walk_down(trip, walk);
+		if (rc != -ESTALE)
+			return rc;
+	}
+	walk->fault = PT_FAULT_ABSENT;
+	return -EFAULT;
+}
+
+/* Can the fault be repaired by who owns the tables? */
+static bool recoverable(enum pt_fault fault)
+{
+	return fault == PT_FAULT_ABSENT || fault == PT_FAULT_PERMISSION || fault == PT_FAULT_ACCESS;
+}
+
+static int translate_by_walk(const struct trip *trip, struct stage1 *ret)
+{
+	struct iotlb_hit hit;
+	struct pt_walk walk;
+	int rc = walk_tables(trip, &walk);
+
+	if (rc) {
+		*ret = (struct stage1){.recoverable = recoverable(walk.fault)};
+		return rc;
+	}
+	hit = (struct iotlb_hit){
+		.address = walk.leaf.address,
+		.shift = walk.leaf.shift,
+		.perm = walk.dirty ? walk.perm : walk.perm & ~(uint32_t)PT_ANY_WRITE,
+	};
+	iotlb_space_has(trip->space, hit.shift);
+	keep_tables(trip, &walk);
+	insert(trip, trip->caches->iotlb, &hit);
+	insert(trip, trip->caches->device, &hit);
+	return answer(trip, &hit, ret);
+}
+
+int stage1_translate(const struct pt_config *config, struct iotlb_space *space,
+		     const struct stage1_caches *caches, const struct stage1_request *request,
+		     const struct pt_memory *memory, struct stage1 *ret)
+{
+	const struct trip trip = {config, space, caches, request, memory, iotlb_space_epoch(space)};
+	struct iotlb_hit hit;
+
+	if (find(&trip, caches->device, &hit))
+		return answer(&trip, &hit, ret);
+	if (!find(&trip, caches->iotlb, &hit))
+		return translate_by_walk(&trip, ret);
+	insert(&trip, caches->device, &hit);
+	return answer(&trip, &hit, ret);
+}
+
+/* ---- invalidation ---- */
+
+void stage1_invalidate(const struct pt_config *config, const struct iotlb_space *space,
+		       const struct stage1_caches *caches, uint64_t first, uint64_t last,
+		       enum stage1_drop drop)
+{
+	uint64_t sizes = iotlb_space_sizes(space);
+
+	if (caches->tables && drop == STAGE1_TABLES)
+		iotlb_invalidate(caches->tables, space, table_sizes(config), first, last);
+	if (caches->iotlb)
+		iotlb_invalidate(caches->iotlb, space, sizes, first, last);
+	if (caches->device)
+		iotlb_invalidate(caches->device, space, sizes, first, last);
+}

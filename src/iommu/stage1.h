@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translation by stage 1 through caches: what models of IOMMUs have in common.
+ *
+ * The way of a request: the device's own TLB, the IOTLB, then a walk, which begins at the lowest table that the paging-structure cache knows.
+ * On the way back the translation comes into each of them. Accessed and dirty bits are set before anything is cached, so a translation that
+ * allows writes is only cached once the entry is dirty.
+ */
+#ifndef UIOMMUFD_IOMMU_STAGE1_H
+#define UIOMMUFD_IOMMU_STAGE1_H
+
+#include "iommu/iommu.h"
+#include "iommu/iotlb.h"
+
+/* Each may be NULL. */
+struct stage1_caches {
+	struct iotlb *device; /* the device's TLB */
+	struct iotlb *iotlb;
+	struct iotlb *tables; /* the paging-structure cache */
+};
+
+/*
+ * Translates; as domain_ops.translate. `space` is that of these tables. No lock; see iommu/iotlb.h for what keeps it right while others
+ * invalidate.
+ */
+int stage1_translate(const struct pt_config *config, struct iotlb_space *space,
+		     const struct stage1_caches *caches, const struct stage1_request *request,
+		     const struct pt_memory *memory, struct stage1 *ret);
+
+/* What is dropped: translations, and the tables above them too. */
+enum stage1_drop {
+	STAGE1_LEAF,
+	STAGE1_TABLES,
+};
+
+/*
+ * Drops what the caches have of [first, last]. Between iotlb_space_change() and iotlb_space_settle().
+ */
+void stage1_invalidate(const struct pt_config *config, const struct iotlb_space *space,
+		       const struct stage1_caches *caches, uint64_t first, uint64_t last,
+		       enum stage1_drop drop);
+
+#endif
