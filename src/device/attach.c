@@ -28,6 +28,21 @@ struct device_attachment *device_attachment_find(const struct device *device, ui
 	return own;
 }
 
+struct device_attachment *device_attachment_for(const struct device *device, uint32_t pasid)
+{
+	const struct iommu_ops *ops = device->iommu_dev->ops;
+	struct device_attachment *own = device_attachment_find(device, pasid);
+	struct hwpt *hwpt;
+
+	if (own || !pasid || !ops->capable(device->iommu_dev, IOMMU_CAN_PASID_TABLES_BY_USER))
+		return own;
+	own = device_attachment_find(device, 0);
+	if (!own)
+		return NULL;
+	hwpt = atomic_load_explicit(&own->hwpt, memory_order_acquire);
+	return hwpt->object.type == &hwpt_nested_type ? own : NULL;
+}
+
 struct hwpt *device_hwpt(const struct device *device, uint32_t pasid)
 {
 	struct device_attachment *own = device_attachment_find(device, pasid);
@@ -124,9 +139,15 @@ static int set_domain(struct device *device, uint32_t pasid, struct hwpt *hwpt, 
 	return rc;
 }
 
-/* After every change of what the device is attached to: DMA must not use what it remembers. */
-static void changed(struct device *device)
+/*
+ * After every change of what the device is attached to, from `old` to `hwpt`, either of which may be NULL: DMA must not use what it remembers.
+ */
+static void changed(struct device *device, const struct hwpt *hwpt, const struct hwpt *old)
 {
+	if (hwpt && hwpt->object.type == &hwpt_nested_type)
+		atomic_fetch_add(&device->nested, 1);
+	if (old && old->object.type == &hwpt_nested_type)
+		atomic_fetch_sub(&device->nested, 1);
 	atomic_fetch_add_explicit(&device->changes, 1, memory_order_release);
 }
 
@@ -137,7 +158,7 @@ static void unlink_attachment(struct device *device, struct device_attachment *o
 	while (atomic_load(at) != own)
 		at = &atomic_load(at)->next;
 	atomic_store(at, atomic_load(&own->next));
-	changed(device);
+	changed(device, NULL, own->hwpt);
 }
 
 /* No DMA through what the device was attached to is running after this. */
@@ -186,6 +207,15 @@ static int check_attach(struct device *device, uint32_t pasid, struct hwpt *hwpt
 	return rc;
 }
 
+static void answered(struct fault_source *source, const struct page_request *last, int code)
+{
+	struct device_attachment *own =
+		(struct device_attachment *)((char *)source -
+					     offsetof(struct device_attachment, faults));
+
+	device_page_response(own->device, last, code);
+}
+
 static int attach_hwpt(struct device *device, uint32_t pasid, struct hwpt *hwpt)
 {
 	struct device_attachment *own;
@@ -212,11 +242,11 @@ static int attach_hwpt(struct device *device, uint32_t pasid, struct hwpt *hwpt)
 		.device = device,
 		.pasid = pasid,
 		.hwpt = hwpt,
-		.faults = {device->iommu_dev, device->object.id},
+		.faults = {device->object.id, answered},
 	};
 	atomic_init(&own->next, atomic_load(&device->attachments));
 	atomic_store_explicit(&device->attachments, own, memory_order_release);
-	changed(device);
+	changed(device, hwpt, NULL);
 	hwpt_attached(hwpt);
 	return 0;
 unreserve:
@@ -249,7 +279,7 @@ static int replace_one(struct device_attachment *own, struct hwpt *hwpt)
 		return rc;
 	}
 	old = atomic_exchange(&own->hwpt, hwpt);
-	changed(device);
+	changed(device, hwpt, old);
 	wait_for_dma(device);
 	if (old->fault)
 		fault_forget(old->fault, &own->faults);

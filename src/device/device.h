@@ -44,10 +44,13 @@ struct device {
 	 */
 	struct device_attachment *_Atomic attachments;
 	atomic_ulong changes;			/* of attachments: what DMA remembers is older */
+	atomic_uint nested;			/* how many attachments are to nested page tables */
 	uint32_t fault_attachments;		/* how many of them take page requests */
 	const struct reserved_region *reserved; /* n_reserved of them, constant */
 	size_t n_reserved;
 	LIST_HEAD(, partial_group) partial; /* groups whose last page request has not come yet */
+	LIST_HEAD(, stall) stalls;	    /* DMA that waits for an answer (device/stall.h) */
+	bool faults_aborted;		    /* DMA does not wait now */
 	struct object *vdevice;		    /* its vDEVICE, or NULL */
 };
 
@@ -84,6 +87,11 @@ int device_replace(struct device *device, uint32_t pasid, uint32_t *pt_id);
 void device_detach(struct device *device, uint32_t pasid);
 /* The attachment of a RID or PASID, or NULL. */
 struct device_attachment *device_attachment_find(const struct device *device, uint32_t pasid);
+/*
+ * The attachment that DMA with this PASID goes through: its own, or the RID's, if that is a nested page table whose user has the PASID
+ * tables. Or NULL.
+ */
+struct device_attachment *device_attachment_for(const struct device *device, uint32_t pasid);
 /* What the device is attached to, or NULL. */
 struct hwpt *device_hwpt(const struct device *device, uint32_t pasid);
 
@@ -93,6 +101,8 @@ struct hwpt *device_hwpt(const struct device *device, uint32_t pasid);
  * leaves PASID tables to the user. -EINVAL: nobody takes it, and the group has been answered INVALID; -ENOMEM: likewise.
  */
 int device_page_request(struct device *device, const struct page_request *request);
+/* The group that `last` ends has its answer (IOMMUFD_PAGE_RESP_*): for DMA that waits for it, and the model. */
+void device_page_response(struct device *device, const struct page_request *last, int code);
 /* The device goes, or takes no page requests any more: forgets groups that never ended. */
 void device_drop_partial(struct device *device);
 

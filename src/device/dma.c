@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "core/machine_impl.h"
+#include "device/nested.h"
 #include "hwpt/dirty.h"
 
 #define LARGE ((uint64_t)1 << DMA_LARGE_SHIFT)
@@ -24,19 +25,21 @@ int dma_port_init(struct dma_port *port, struct device *device)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < HITS; i++)
 		hits[i] = (struct dma_hit){.first = 1, .last = 0};
-	rc = hazard_register(&device->object.ctx->machine->hazard, &port->slot);
+	*port = (struct dma_port){.device = device, .hits = hits};
+	rc = nested_init(port);
+	if (!rc)
+		rc = hazard_register(&device->object.ctx->machine->hazard, &port->slot);
 	if (rc) {
+		nested_done(port);
 		free(hits);
-		return rc;
 	}
-	port->device = device;
-	port->hits = hits;
-	return 0;
+	return rc;
 }
 
 void dma_port_done(struct dma_port *port)
 {
 	hazard_unregister(port->slot);
+	nested_done(port);
 	free(port->hits);
 }
 
@@ -47,15 +50,17 @@ static uint32_t perm_for(bool write)
 	return write ? IOMMU_IOAS_MAP_WRITEABLE : IOMMU_IOAS_MAP_READABLE;
 }
 
-/* The page table that a RID or PASID is attached to now. A nested one needs a model that walks it. */
+/* The page table whose IOAS an address is looked up in: of a RID or PASID, or the stage 2 below it (DMA_STAGE2). */
 static struct hwpt_paging *find_paging(struct device *device, uint32_t pasid)
 {
-	struct device_attachment *own = device_attachment_find(device, pasid);
+	struct device_attachment *own = device_attachment_for(device, pasid & ~DMA_STAGE2);
 	struct hwpt *hwpt;
 
 	if (!own)
 		return NULL;
 	hwpt = atomic_load_explicit(&own->hwpt, memory_order_acquire);
+	if (pasid & DMA_STAGE2)
+		return hwpt->stage2;
 	return hwpt->object.type == &hwpt_paging_type ? (struct hwpt_paging *)hwpt : NULL;
 }
 
@@ -126,7 +131,7 @@ static const struct dma_hit *find(struct dma_port *port, uint32_t pasid, uint64_
 	return still_good(port, hit, pasid, iova) ? hit : look_up(port, pasid, iova);
 }
 
-char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
 	const struct dma_hit *hit = find(port, pasid, iova);
 
@@ -140,47 +145,90 @@ char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t
 	return hit->host + (iova - hit->first);
 }
 
-/* ---- copies ---- */
-
-/* What is still to be copied. */
-struct copy {
-	uint32_t pasid;
-	bool write;
-	uint64_t iova;
-	char *buf;
-	size_t len;
-};
-
-/* The slow way: as much as lies in one area, under the lock. */
-static int copy_area(struct device *device, const struct copy *copy, size_t *len)
+static char *translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
+		       uint32_t perm)
 {
-	struct hwpt_paging *paging = find_paging(device, copy->pasid);
-	struct imap_entry entry;
-	struct area *area;
-	uint64_t offset;
-
-	if (!paging || !imap_first_in(&paging->ioas->areas, copy->iova, copy->iova, &entry))
-		return -EFAULT;
-	area = entry.value;
-	if (!(area->perm & perm_for(copy->write)))
-		return -EFAULT;
-	if (entry.last - copy->iova < *len - 1)
-		*len = entry.last - copy->iova + 1;
-	offset = area->offset + (copy->iova - entry.first);
-	if (copy->write && atomic_load_explicit(&paging->tracking, memory_order_relaxed))
-		dirty_mark_pages(paging, copy->iova, copy->iova + *len - 1);
-	return copy->write ? pages_write(area->pages, offset, copy->buf, *len)
-			   : pages_read(area->pages, offset, copy->buf, *len);
+	if (!atomic_load_explicit(&port->device->nested, memory_order_relaxed))
+		return dma_stage2(port, pasid, iova, len, perm & PT_ANY_WRITE);
+	return nested_translate(port, pasid, iova, len, perm);
 }
 
-static int copy_locked(struct dma_port *port, const struct copy *copy, size_t *len)
+char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
+	return translate(port, pasid, iova, len, write ? PT_WRITE : PT_READ);
+}
+
+/* ---- copies ---- */
+
+static bool writes(const struct dma_access *copy)
+{
+	return copy->perm & PT_ANY_WRITE;
+}
+
+/* Where an access goes in the end: an area of stage 2. */
+struct target {
+	struct hwpt_paging *paging;
+	struct imap_entry entry;
+	uint64_t address;
+	size_t len; /* in: what is wanted */
+};
+
+/* The slow way: under the lock. */
+static int find_target(struct dma_port *port, const struct dma_access *copy, struct target *target)
+{
+	const struct area *area;
+
+	port->repairable = true;
+	target->address = copy->iova;
+	target->len = copy->len;
+	target->paging = find_paging(port->device, copy->pasid);
+	if (!target->paging) {
+		int rc = nested_resolve(port, copy->pasid, copy->perm, &target->address,
+					&target->len);
+
+		if (rc)
+			return rc;
+		target->paging = find_paging(port->device, copy->pasid | DMA_STAGE2);
+	}
+	if (!imap_first_in(&target->paging->ioas->areas, target->address, target->address,
+			   &target->entry))
+		return -EFAULT;
+	area = target->entry.value;
+	if (target->entry.last - target->address < target->len - 1)
+		target->len = target->entry.last - target->address + 1;
+	return area->perm & perm_for(writes(copy)) ? 0 : -EFAULT;
+}
+
+bool dma_would_fault(struct dma_port *port, uint32_t pasid, uint64_t iova, uint32_t perm)
+{
+	const struct dma_access copy = {pasid, perm, iova, NULL, 1};
+	struct target target;
+
+	return find_target(port, &copy, &target);
+}
+
+static int copy_locked(struct dma_port *port, const struct dma_access *copy, size_t *len)
+{
+	struct target target;
+	struct area *area;
+	uint64_t offset;
+	int rc;
+
 	LOCK_SCOPED(&port->device->object.ctx->lock);
-	return copy_area(port->device, copy, len);
+	rc = find_target(port, copy, &target);
+	if (rc)
+		return rc;
+	*len = target.len;
+	area = target.entry.value;
+	offset = area->offset + (target.address - target.entry.first);
+	if (writes(copy) && atomic_load_explicit(&target.paging->tracking, memory_order_relaxed))
+		dirty_mark_pages(target.paging, target.address, target.address + *len - 1);
+	return writes(copy) ? pages_write(area->pages, offset, copy->buf, *len)
+			    : pages_read(area->pages, offset, copy->buf, *len);
 }
 
 /* As much as lies in one piece; *len says how much that was. */
-static int copy_piece(struct dma_port *port, const struct copy *copy, size_t *len)
+static int copy_piece(struct dma_port *port, const struct dma_access *copy, size_t *len)
 {
 	uint64_t last = copy->iova + (copy->len - 1);
 	char *host;
@@ -188,28 +236,30 @@ static int copy_piece(struct dma_port *port, const struct copy *copy, size_t *le
 
 	*len = copy->len;
 	dma_enter(port, copy->iova, last < copy->iova ? UINT64_MAX : last);
-	host = dma_translate(port, copy->pasid, copy->iova, len, copy->write);
+	host = translate(port, copy->pasid, copy->iova, len, copy->perm);
 	if (host)
-		rc = copy->write ? guard_copy(host, copy->buf, *len)
-				 : guard_copy(copy->buf, host, *len);
+		rc = writes(copy) ? guard_copy(host, copy->buf, *len)
+				  : guard_copy(copy->buf, host, *len);
 	dma_leave(port);
 	return rc ? copy_locked(port, copy, len) : 0;
 }
 
-static int copy_all(struct dma_port *port, struct copy *copy, uint64_t *ret_fault)
+int dma_copy(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault)
 {
-	while (copy->len) {
+	struct dma_access left = *access;
+
+	while (left.len) {
 		size_t n;
-		int rc = copy_piece(port, copy, &n);
+		int rc = copy_piece(port, &left, &n);
 
 		if (rc) {
 			if (ret_fault)
-				*ret_fault = copy->iova;
+				*ret_fault = left.iova;
 			return rc;
 		}
-		copy->iova += n;
-		copy->buf += n;
-		copy->len -= n;
+		left.iova += n;
+		left.buf = (char *)left.buf + n;
+		left.len -= n;
 	}
 	return 0;
 }
@@ -217,15 +267,12 @@ static int copy_all(struct dma_port *port, struct copy *copy, uint64_t *ret_faul
 int dma_read(struct dma_port *port, uint32_t pasid, uint64_t iova, void *buf, size_t len,
 	     uint64_t *ret_fault)
 {
-	struct copy copy = {pasid, false, iova, buf, len};
-
-	return copy_all(port, &copy, ret_fault);
+	return dma_copy(port, &(struct dma_access){pasid, PT_READ, iova, buf, len}, ret_fault);
 }
 
 int dma_write(struct dma_port *port, uint32_t pasid, uint64_t iova, const void *buf, size_t len,
 	      uint64_t *ret_fault)
 {
-	struct copy copy = {pasid, true, iova, (char *)buf, len};
-
-	return copy_all(port, &copy, ret_fault);
+	return dma_copy(port, &(struct dma_access){pasid, PT_WRITE, iova, (void *)buf, len},
+			ret_fault);
 }

@@ -39,10 +39,14 @@ struct dma_hit {
 #define DMA_LARGE_HITS	256
 #define DMA_SMALL_HITS	64
 
+struct nested_hit;
+
 struct dma_port {
 	struct device *device;
 	struct hazard_slot *slot;
-	struct dma_hit *hits; /* the large ones, then the small ones */
+	struct dma_hit *hits;	   /* the large ones, then the small ones */
+	struct nested_hit *nested; /* of stage 1 (device/nested.c) */
+	bool repairable;	   /* the last failure was one that a page request may help */
 };
 
 /* -ENOMEM. The device outlives its ports. */
@@ -58,6 +62,18 @@ int dma_read(struct dma_port *port, uint32_t pasid, uint64_t iova, void *buf, si
 int dma_write(struct dma_port *port, uint32_t pasid, uint64_t iova, const void *buf, size_t len,
 	      uint64_t *ret_fault);
 
+/* All that an access can be. */
+struct dma_access {
+	uint32_t pasid; /* 0: the RID */
+	uint32_t perm;	/* enum pt_perm, one or more: decides the direction, too */
+	uint64_t iova;
+	void *buf;
+	size_t len;
+};
+
+/* As dma_read() and dma_write(). */
+int dma_copy(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault);
+
 /*
  * For models that work on memory in place: between dma_enter() and dma_leave(), dma_translate() gives the address behind an IOVA of the
  * range that was entered, good until dma_leave(). *len (in: what is wanted, at least 1) becomes what follows in one piece. NULL: as -EFAULT above, or
@@ -66,7 +82,11 @@ int dma_write(struct dma_port *port, uint32_t pasid, uint64_t iova, const void *
  */
 static inline void dma_enter(struct dma_port *port, uint64_t first, uint64_t last)
 {
-	hazard_enter(port->slot, first, last);
+	/* A walk of stage 1 goes anywhere. If this changes just now, such a page table is not walked in this section (device/nested.h). */
+	if (atomic_load_explicit(&port->device->nested, memory_order_relaxed))
+		hazard_enter(port->slot, 0, UINT64_MAX);
+	else
+		hazard_enter(port->slot, first, last);
 }
 
 char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "device/device.h"
+#include "device/stall.h"
 
 /* Page requests of a group that has not ended. */
 struct partial_group {
@@ -30,6 +31,12 @@ static struct partial_group *find_partial(struct device *device, const struct pa
 		if (same_group(&partial->requests[0], request))
 			return partial;
 	return NULL;
+}
+
+static void forget_partial(struct partial_group *partial)
+{
+	LIST_REMOVE(partial, link);
+	free(partial);
 }
 
 /* The group so far with one more request; replaces `partial`, which may be NULL. */
@@ -57,30 +64,29 @@ static struct partial_group *append(struct device *device, struct partial_group 
 static struct device_attachment *find_taker(struct device *device,
 					    const struct page_request *request)
 {
-	const struct iommu_ops *ops = device->iommu_dev->ops;
-	struct device_attachment *own;
+	struct device_attachment *own =
+		device_attachment_for(device, request->pasid_valid ? request->pasid : 0);
 
-	own = device_attachment_find(device, request->pasid_valid ? request->pasid : 0);
-	if (!own && request->pasid_valid &&
-	    ops->capable(device->iommu_dev, IOMMU_CAN_PASID_TABLES_BY_USER)) {
-		own = device_attachment_find(device, 0);
-		if (own && own->hwpt->object.type != &hwpt_nested_type)
-			own = NULL;
-	}
 	return own && own->hwpt->fault ? own : NULL;
+}
+
+void device_page_response(struct device *device, const struct page_request *last, int code)
+{
+	const struct iommu_ops *ops = device->iommu_dev->ops;
+
+	stall_answer(device, last, code);
+	if (ops->page_response)
+		ops->page_response(device->iommu_dev, last, code);
 }
 
 static void refuse(struct device *device, const struct page_request *last)
 {
-	const struct iommu_ops *ops = device->iommu_dev->ops;
-
-	if (ops->page_response)
-		ops->page_response(device->iommu_dev, last, IOMMUFD_PAGE_RESP_INVALID);
+	device_page_response(device, last, IOMMUFD_PAGE_RESP_INVALID);
 }
 
 int device_page_request(struct device *device, const struct page_request *request)
 {
-	struct partial_group *group = find_partial(device, request);
+	struct partial_group *group = find_partial(device, request), *grown;
 	struct device_attachment *own;
 	int rc = -EINVAL;
 
@@ -88,11 +94,14 @@ int device_page_request(struct device *device, const struct page_request *reques
 		refuse(device, request);
 		return -EINVAL;
 	}
-	group = append(device, group, request);
-	if (!group) {
+	grown = append(device, group, request);
+	if (!grown) {
+		if (group)
+			forget_partial(group);
 		refuse(device, request);
 		return -ENOMEM;
 	}
+	group = grown;
 	if (!request->last)
 		return 0;
 	own = find_taker(device, request);
@@ -100,8 +109,7 @@ int device_page_request(struct device *device, const struct page_request *reques
 		rc = fault_deliver(own->hwpt->fault, &own->faults, group->requests, group->n);
 	if (rc)
 		refuse(device, request);
-	LIST_REMOVE(group, link);
-	free(group);
+	forget_partial(group);
 	return rc;
 }
 
@@ -109,8 +117,6 @@ void device_drop_partial(struct device *device)
 {
 	struct partial_group *partial;
 
-	while ((partial = LIST_FIRST(&device->partial))) {
-		LIST_REMOVE(partial, link);
-		free(partial);
-	}
+	while ((partial = LIST_FIRST(&device->partial)))
+		forget_partial(partial);
 }

@@ -82,6 +82,8 @@ static void event_release(struct file *file)
 	if (ef->event) {
 		event_settle(ef->event);
 		ef->event->file = NULL;
+		if (ef->event->ops->closed)
+			ef->event->ops->closed(ef->event);
 		object_unuse(&ef->event->object);
 	}
 	lock_release(&ctx->lock);

@@ -25,6 +25,8 @@ struct event_ops {
 	 */
 	size_t (*next)(struct event *event, const void **ret_message);
 	void (*offered)(struct event *event, bool read);
+	/* The descriptor has been closed everywhere. May be empty. */
+	void (*closed)(struct event *event);
 };
 
 /* An object with a descriptor: embedded in the fault queue and the vEVENTQ. */

@@ -14,12 +14,11 @@
 #include "container/idmap.h"
 #include "core/ioctl.h"
 #include "event/event.h"
-#include "iommu/iommu.h"
 
 /* A group of page requests: queued, then (with a cookie) waiting for its answer. */
 struct fault_group {
 	TAILQ_ENTRY(fault_group) link; /* while queued */
-	const struct fault_source *source;
+	struct fault_source *source;
 	struct page_request last; /* what the answer goes to */
 	uint32_t n;
 	struct iommu_hwpt_pgfault messages[];
@@ -38,10 +37,7 @@ struct fault_queue {
 
 static void answer(struct fault_group *group, enum iommufd_page_response_code code)
 {
-	struct iommu_dev *dev = group->source->dev;
-
-	if (dev->ops->page_response)
-		dev->ops->page_response(dev, &group->last, code);
+	group->source->answered(group->source, &group->last, code);
 	free(group);
 }
 
@@ -59,12 +55,17 @@ static struct iommu_hwpt_pgfault message(const struct fault_source *source,
 	};
 }
 
-int fault_deliver(struct object *queue, const struct fault_source *source,
+int fault_deliver(struct object *queue, struct fault_source *source,
 		  const struct page_request *requests, uint32_t n)
 {
 	struct fault_queue *faults = (struct fault_queue *)queue;
-	struct fault_group *group = mem_alloc(sizeof(*group) + n * MESSAGE_SIZE);
+	struct fault_group *group;
 
+	if (!faults->event.file) {
+		source->answered(source, &requests[n - 1], IOMMUFD_PAGE_RESP_INVALID);
+		return 0;
+	}
+	group = mem_alloc(sizeof(*group) + n * MESSAGE_SIZE);
 	if (!group)
 		return -ENOMEM;
 	group->source = source;
@@ -77,15 +78,30 @@ int fault_deliver(struct object *queue, const struct fault_source *source,
 	return 0;
 }
 
+/* A NULL source is all of them. */
 static void forget_queued(struct fault_queue *faults, const struct fault_source *source)
 {
 	struct fault_group *group = TAILQ_FIRST(&faults->queued), *next;
 
 	for (; group; group = next) {
 		next = TAILQ_NEXT(group, link);
-		if (group->source != source)
+		if (source && group->source != source)
 			continue;
 		TAILQ_REMOVE(&faults->queued, group, link);
+		answer(group, IOMMUFD_PAGE_RESP_INVALID);
+	}
+}
+
+static void forget(struct fault_queue *faults, const struct fault_source *source)
+{
+	struct fault_group *group;
+	uint32_t cookie = 0;
+
+	forget_queued(faults, source);
+	while ((group = idmap_next(&faults->read, cookie, &cookie))) {
+		if (source && group->source != source)
+			continue;
+		idmap_remove(&faults->read, cookie);
 		answer(group, IOMMUFD_PAGE_RESP_INVALID);
 	}
 }
@@ -93,18 +109,10 @@ static void forget_queued(struct fault_queue *faults, const struct fault_source 
 void fault_forget(struct object *queue, const struct fault_source *source)
 {
 	struct fault_queue *faults = (struct fault_queue *)queue;
-	struct fault_group *group;
-	uint32_t cookie = 0;
 
 	if (faults->offered && faults->offered->source == source)
 		event_settle(&faults->event);
-	forget_queued(faults, source);
-	while ((group = idmap_next(&faults->read, cookie, &cookie))) {
-		if (group->source != source)
-			continue;
-		idmap_remove(&faults->read, cookie);
-		answer(group, IOMMUFD_PAGE_RESP_INVALID);
-	}
+	forget(faults, source);
 	event_changed(&faults->event);
 }
 
@@ -239,6 +247,12 @@ static unsigned int fault_poll(struct event *event)
 	return ready;
 }
 
+/* Nobody can read or answer any more: devices don't wait for it. */
+static void fault_closed(struct event *event)
+{
+	forget((struct fault_queue *)event, NULL);
+}
+
 static const struct event_ops fault_ops = {
 	.link = "anon_inode:[iommufd-pgfault]",
 	.read = fault_read,
@@ -246,6 +260,7 @@ static const struct event_ops fault_ops = {
 	.poll = fault_poll,
 	.next = fault_next,
 	.offered = fault_offered,
+	.closed = fault_closed,
 };
 
 /* ---- the object ---- */

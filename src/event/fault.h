@@ -15,7 +15,6 @@
 #include "core/object.h"
 
 struct ctx;
-struct iommu_dev;
 
 /* One page request of a device. */
 struct page_request {
@@ -27,17 +26,18 @@ struct page_request {
 
 /* Where page requests come from: an attachment of a device to a page table that has a fault queue. */
 struct fault_source {
-	struct iommu_dev *dev;
 	uint32_t dev_id; /* the device object's */
+	/* The answer to a group, which its last request names: IOMMUFD_PAGE_RESP_*. */
+	void (*answered)(struct fault_source *source, const struct page_request *last, int code);
 };
 
 extern const struct object_type fault_queue_type;
 
 /*
- * Queues a complete group for the user: the fault queue keeps it with its source until it is answered or the source forgets it.
- * -ENOMEM.
+ * Queues a complete group for the user: the fault queue keeps it with its source until it is answered or the source forgets it. Where nobody
+ * holds the queue's descriptor any more, the answer is INVALID and comes before this returns. -ENOMEM.
  */
-int fault_deliver(struct object *queue, const struct fault_source *source,
+int fault_deliver(struct object *queue, struct fault_source *source,
 		  const struct page_request *requests, uint32_t n);
 /* The source ends: answers INVALID to all its groups. */
 void fault_forget(struct object *queue, const struct fault_source *source);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Page requests of DMA, and waiting for their answers. */
+#include "device/stall.h"
+
+#include <errno.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "device/nested.h"
+
+/* PCI Express, "Page Request Message": a group's index has 9 bits. */
+#define GROUPS 512
+
+/* A thread that waits, on its own stack. All under the context's lock. */
+struct stall {
+	LIST_ENTRY(stall) link;
+	uint32_t pasid, grpid;
+	bool answered;
+	int code;
+	pthread_cond_t wake;
+};
+
+void stall_answer(struct device *device, const struct page_request *last, int code)
+{
+	struct stall *stall;
+
+	LIST_FOREACH(stall, &device->stalls, link) {
+		if (stall->grpid != last->grpid || stall->answered)
+			continue;
+		stall->code = code;
+		stall->answered = true;
+		pthread_cond_signal(&stall->wake);
+		return;
+	}
+}
+
+/* The lowest index that no group has which waits. */
+static int choose_group(const struct device *device, uint32_t *ret_grpid)
+{
+	uint64_t used[GROUPS / 64] = {0};
+	const struct stall *stall;
+
+	LIST_FOREACH(stall, &device->stalls, link)
+		used[stall->grpid / 64] |= (uint64_t)1 << stall->grpid % 64;
+	for (uint32_t i = 0; i < GROUPS; i++) {
+		if (used[i / 64] >> i % 64 & 1)
+			continue;
+		*ret_grpid = i;
+		return 0;
+	}
+	return -EBUSY;
+}
+
+static uint32_t pgfault_perm(uint32_t perm)
+{
+	uint32_t out = 0;
+
+	if (perm & (PT_READ | PT_PRIV_READ))
+		out |= IOMMU_PGFAULT_PERM_READ;
+	if (perm & PT_ANY_WRITE)
+		out |= IOMMU_PGFAULT_PERM_WRITE;
+	if (perm & PT_ANY_EXEC)
+		out |= IOMMU_PGFAULT_PERM_EXEC;
+	if (perm & PT_PRIV)
+		out |= IOMMU_PGFAULT_PERM_PRIV;
+	return out;
+}
+
+/* Raises a group for the pages from the first one on; the last request ends it. */
+static int raise_group(struct dma_port *port, const struct dma_access *missing, uint32_t grpid)
+{
+	uint64_t page = missing->iova & ~(uint64_t)(PAGE_SIZE - 1);
+	uint64_t end = missing->iova + (missing->len - 1);
+	uint64_t last = end < missing->iova ? UINT64_MAX : end;
+	uint64_t pages[STALL_PAGES];
+	unsigned int n = 0;
+	int rc = 0;
+
+	for (;; page += PAGE_SIZE) {
+		/* The first one has just failed. */
+		if (!n || dma_would_fault(port, missing->pasid, page, missing->perm))
+			pages[n++] = page;
+		if (n == STALL_PAGES || last - page < PAGE_SIZE)
+			break;
+	}
+	for (unsigned int i = 0; i < n && !rc; i++) {
+		const struct page_request request = {
+			.pasid_valid = missing->pasid,
+			.last = i == n - 1,
+			.pasid = missing->pasid,
+			.grpid = grpid,
+			.perm = pgfault_perm(missing->perm),
+			.addr = pages[i],
+		};
+
+		rc = device_page_request(port->device, &request);
+	}
+	return rc;
+}
+
+/* 0: try again. */
+static int wait_for_answer(struct dma_port *port, const struct dma_access *missing)
+{
+	struct device *device = port->device;
+	struct stall stall = {.pasid = missing->pasid, .wake = PTHREAD_COND_INITIALIZER};
+	int rc;
+
+	LOCK_SCOPED(&device->object.ctx->lock);
+	if (device->faults_aborted)
+		return -ECANCELED;
+	rc = choose_group(device, &stall.grpid);
+	if (rc)
+		return -EFAULT;
+	LIST_INSERT_HEAD(&device->stalls, &stall, link);
+	rc = raise_group(port, missing, stall.grpid);
+	while (!rc && !stall.answered)
+		lock_wait(&device->object.ctx->lock, &stall.wake);
+	LIST_REMOVE(&stall, link);
+	pthread_cond_destroy(&stall.wake);
+	if (device->faults_aborted)
+		return -ECANCELED;
+	if (rc == -ENOMEM)
+		return rc;
+	return rc || stall.code != IOMMUFD_PAGE_RESP_SUCCESS ? -EFAULT : 0;
+}
+
+int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault)
+{
+	struct dma_access left = *access;
+
+	for (;;) {
+		uint64_t fault;
+		int rc = dma_copy(port, &left, &fault);
+		size_t done;
+
+		if (!rc)
+			return 0;
+		done = fault - left.iova;
+		left.iova += done;
+		left.buf = (char *)left.buf + done;
+		left.len -= done;
+		if (rc == -EFAULT && port->repairable)
+			rc = wait_for_answer(port, &left);
+		if (!rc)
+			continue;
+		if (ret_fault)
+			*ret_fault = fault;
+		return rc;
+	}
+}
+
+void stall_abort(struct device *device)
+{
+	struct device_attachment *own;
+
+	device->faults_aborted = true;
+	for (own = atomic_load(&device->attachments); own; own = atomic_load(&own->next)) {
+		struct hwpt *hwpt = own->hwpt;
+
+		if (hwpt->fault)
+			fault_forget(hwpt->fault, &own->faults);
+	}
+	device_drop_partial(device);
+}
+
+void stall_allow(struct device *device)
+{
+	device->faults_aborted = false;
+}
