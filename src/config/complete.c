@@ -66,24 +66,27 @@ static bool has_number(const struct config *config, int number)
 	return false;
 }
 
-static void give_numbers(struct config *config)
+static bool has_unit(const struct config *config, int unit)
 {
-	int group = 0, number = 0;
+	for (size_t i = 0; i < config->iommu_count; i++)
+		if (config->iommus[i].unit == unit)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < config->device_count; i++) {
-		struct config_device *device = &config->devices[i];
+/* The first number that nobody has. */
+static int free_number(const struct config *config, enum config_thing thing, config_real_fn real)
+{
+	static bool (*const has[])(const struct config *config, int number) = {
+		[CONFIG_GROUP] = has_group,
+		[CONFIG_NUMBER] = has_number,
+		[CONFIG_UNIT] = has_unit,
+	};
+	int number = 0;
 
-		if (device->group == CONFIG_NONE) {
-			while (has_group(config, group))
-				group++;
-			device->group = group;
-		}
-		if (device->number == CONFIG_NONE) {
-			while (has_number(config, number))
-				number++;
-			device->number = number;
-		}
-	}
+	while (has[thing](config, number) || (real && real(thing, number)))
+		number++;
+	return number;
 }
 
 static int iommu_named(const struct config *config, const char *name)
@@ -110,7 +113,8 @@ static int name_iommu(struct config *config, struct config_iommu *iommu,
 	return 0;
 }
 
-static int complete_iommus(struct config *config, struct config_error *ret_error)
+static int complete_iommus(struct config *config, config_real_fn real,
+			   struct config_error *ret_error)
 {
 	int r = 0;
 
@@ -119,6 +123,8 @@ static int complete_iommus(struct config *config, struct config_error *ret_error
 	for (size_t i = 0; i < config->iommu_count && !r; i++) {
 		struct config_iommu *iommu = &config->iommus[i];
 
+		if (iommu->unit == CONFIG_NONE)
+			iommu->unit = free_number(config, CONFIG_UNIT, real);
 		if (!iommu->name)
 			r = name_iommu(config, iommu, ret_error);
 		else if (iommu_named(config, iommu->name) != (int)i)
@@ -138,7 +144,8 @@ static int find_iommu(const struct config *config, struct config_device *device,
 	return 0;
 }
 
-static int complete_devices(struct config *config, struct config_error *ret_error)
+static int complete_devices(struct config *config, config_real_fn real,
+			    struct config_error *ret_error)
 {
 	int r = 0;
 
@@ -149,8 +156,11 @@ static int complete_devices(struct config *config, struct config_error *ret_erro
 			r = give_address(config, device, ret_error);
 		if (!r)
 			r = find_iommu(config, device, ret_error);
+		if (device->group == CONFIG_NONE)
+			device->group = free_number(config, CONFIG_GROUP, real);
+		if (device->number == CONFIG_NONE)
+			device->number = free_number(config, CONFIG_NUMBER, real);
 	}
-	give_numbers(config);
 	return r;
 }
 
@@ -182,14 +192,14 @@ static int check_device(const struct config *config, size_t index, struct config
 	return r;
 }
 
-int config_complete(struct config *config, struct config_error *ret_error)
+int config_complete(struct config *config, config_real_fn real, struct config_error *ret_error)
 {
 	int r;
 
 	*ret_error = (struct config_error){};
-	r = complete_iommus(config, ret_error);
+	r = complete_iommus(config, real, ret_error);
 	if (!r)
-		r = complete_devices(config, ret_error);
+		r = complete_devices(config, real, ret_error);
 	for (size_t i = 0; i < config->device_count && !r; i++)
 		r = check_device(config, i, ret_error);
 	return r;

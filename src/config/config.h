@@ -41,6 +41,7 @@ const char *config_option(const struct config_options *options, const char *key)
 struct config_iommu {
 	char *kind; /* "vtd", "smmuv3", ... */
 	char *name; /* unique in the machine; the kind and a number if none is given */
+	int unit;   /* N of the name that sysfs has for it: dmarN, ... */
 	struct config_options options; /* the kind's own */
 	unsigned int line;	       /* 0: none */
 };
@@ -97,12 +98,20 @@ int config_read(struct config *config, const char *text, struct config_error *re
 int config_add_device(struct config *config, const char *words, struct config_error *ret_error);
 int config_add_iommu(struct config *config, const char *words, struct config_error *ret_error);
 
+/* What the computer may have for real, so that ours must be something else. */
+enum config_thing {
+	CONFIG_GROUP,  /* an IOMMU group */
+	CONFIG_NUMBER, /* a vfioN */
+	CONFIG_UNIT,   /* an IOMMU */
+};
+typedef bool (*config_real_fn)(enum config_thing thing, int number);
+
 /*
  * Gives everything that was left out: an IOMMU (vtd) if devices need one, names, addresses (1000:00:01.0 and up: no computer of
- * today has real devices in that domain), groups and numbers from 0. Checks that nothing is there twice and that a group has one IOMMU. Errors as
- * above.
+ * today has real devices in that domain), groups and numbers from 0 that are not `real` (NULL: none is). Checks that nothing is there twice and that a
+ * group has one IOMMU. Errors as above.
  */
-int config_complete(struct config *config, struct config_error *ret_error);
+int config_complete(struct config *config, config_real_fn real, struct config_error *ret_error);
 
 /* The whole of it as text, malloc()ed. -ENOMEM. */
 int config_write(const struct config *config, char **ret_text);

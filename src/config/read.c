@@ -149,6 +149,8 @@ static int iommu_word(struct config_iommu *iommu, const struct word *word,
 {
 	if (!strcmp(word->key, "name") && !iommu->name)
 		return copy_word(value_of(word), &iommu->name, ret_error);
+	if (!strcmp(word->key, "unit"))
+		return take_count(word, &iommu->unit, ret_error);
 	return add_option(&iommu->options, word, ret_error);
 }
 
@@ -194,7 +196,7 @@ static int add_iommu(struct config *config, const struct words *words, size_t fi
 	if (first == words->count || words->list[first].value || !*words->list[first].key)
 		return config_complain(ret_error, "an iommu starts with its kind");
 	iommu = &list[config->iommu_count++];
-	*iommu = (struct config_iommu){.line = ret_error->line};
+	*iommu = (struct config_iommu){.unit = CONFIG_NONE, .line = ret_error->line};
 	r = copy_word(words->list[first].key, &iommu->kind, ret_error);
 	for (size_t i = first + 1; i < words->count && !r; i++)
 		r = iommu_word(iommu, &words->list[i], ret_error);

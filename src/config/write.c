@@ -38,6 +38,8 @@ static void write_iommu(FILE *file, const struct config_iommu *iommu)
 		fputs(" name=", file);
 		write_value(file, iommu->name);
 	}
+	if (iommu->unit != CONFIG_NONE)
+		fprintf(file, " unit=%d", iommu->unit);
 	write_options(file, &iommu->options);
 }
 

@@ -14,7 +14,7 @@ static struct config *read_text(const char *text)
 	struct config *config;
 
 	assert_int_equal(config_new(&config), 0);
-	if (config_read(config, text, &error) || config_complete(config, &error))
+	if (config_read(config, text, &error) || config_complete(config, NULL, &error))
 		fail_msg("line %u: %s", error.line, error.text);
 	return config;
 }
@@ -74,7 +74,7 @@ static void devices_bring_an_iommu(void **state)
 	(void)state;
 	assert_int_equal(config->iommu_count, 0);
 	assert_int_equal(config_add_device(config, "nvme,size=\"1,5\",ro", &error), 0);
-	assert_int_equal(config_complete(config, &error), 0);
+	assert_int_equal(config_complete(config, NULL, &error), 0);
 	assert_int_equal(config->iommu_count, 1);
 	assert_string_equal(config->iommus[0].kind, "vtd");
 	assert_string_equal(config_option(&config->devices[0].options, "size"), "1,5");
@@ -124,7 +124,7 @@ static void errors_say_where_and_why(void **state)
 		assert_int_equal(config_new(&config), 0);
 		r = config_read(config, wrong[i].text, &error);
 		if (!r)
-			r = config_complete(config, &error);
+			r = config_complete(config, NULL, &error);
 		assert_int_equal(r, -EINVAL);
 		assert_string_equal(error.text, wrong[i].cause);
 		/* The second of two that don't agree may be either. */
@@ -136,11 +136,34 @@ static void errors_say_where_and_why(void **state)
 
 static const char everything[] =
 	"machine \"sanitize\"=\"on\"\n"
-	"iommu \"vtd\" name=\"vtd0\" \"a\"=\"b c\"\n"
+	"iommu \"vtd\" name=\"vtd0\" unit=0 \"a\"=\"b c\"\n"
 	"device \"x/y \\\"z\" bdf=1000:00:01.0 group=0 vfio=0 iommu=\"vtd0\" \"q=\"=\"\\\\\"\n"
 	"identity vendor=0x8086 device=0x2021 class=0x88000 flags=0x3 msix=0x10 bar0=0x4000 "
 	"bar0-flags=0x5 bar5=0x1000000000\n"
 	"device \"nvme\" bdf=1000:00:02.0 group=1 vfio=1 iommu=\"vtd0\"\n";
+
+static bool is_real(enum config_thing thing, int number)
+{
+	return number < 3 + (int)thing;
+}
+
+static void what_is_real_is_left_alone(void **state)
+{
+	struct config_error error;
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(config_new(&config), 0);
+	assert_int_equal(config_read(config, "device a\ndevice b group=4\ndevice c", &error), 0);
+	assert_int_equal(config_complete(config, is_real, &error), 0);
+	assert_int_equal(config->devices[0].group, 3);
+	assert_int_equal(config->devices[1].group, 4);
+	assert_int_equal(config->devices[2].group, 5);
+	assert_int_equal(config->devices[0].number, 4);
+	assert_int_equal(config->devices[2].number, 6);
+	assert_int_equal(config->iommus[0].unit, 5);
+	config_free(config);
+}
 
 static void text_survives(void **state)
 {
@@ -170,7 +193,7 @@ static int whole_way(void)
 	if (!r)
 		r = config_add_device(config, "ioat", &error);
 	if (!r)
-		r = config_complete(config, &error);
+		r = config_complete(config, NULL, &error);
 	if (!r)
 		r = config_write(config, &text);
 	if (!r)
@@ -201,6 +224,7 @@ int main(void)
 		cmocka_unit_test(all_that_can_be_said),
 		cmocka_unit_test(devices_bring_an_iommu),
 		cmocka_unit_test(errors_say_where_and_why),
+		cmocka_unit_test(what_is_real_is_left_alone),
 		cmocka_unit_test(text_survives),
 		cmocka_unit_test(each_failure_is_reported),
 	};
