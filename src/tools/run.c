@@ -4,6 +4,7 @@
  * left to clean up), so exit statuses, signals, job control and the process ID are the program's
  * own.
  */
+#include "tools/machine.h"
 #include "tools/namespace.h"
 #include "tools/program.h"
 #include "tools/shim.h"
@@ -21,10 +22,10 @@
 static const char help[] =
 	"Usage: uiommufd run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 	"\n"
-	"Runs PROGRAM, unchanged, on a machine that has /dev/iommu and /dev/vfio/vfio.\n"
-	"What it executes sees the same machine.\n"
+	"Runs PROGRAM, unchanged, on a machine that has /dev/iommu and /dev/vfio/vfio, and\n"
+	"the devices that it is given. What it executes sees the same machine.\n"
 	"\n"
-	"Options:\n"
+	"Options:\n" MACHINE_HELP
 	"      --trace[=FILE]       print each call on the machine's descriptors, in words,\n"
 	"                           on standard error or to FILE\n"
 	"      --pretend-hugepages  give ordinary pages to who asks for huge pages\n"
@@ -38,6 +39,7 @@ static const char help[] =
 	"can't be executed. 127: it was not found.\n";
 
 struct options {
+	struct config *config;	/* NULL: the machine that there is */
 	const char *trace_file; /* NULL: standard error */
 	bool trace, hugepages, namespace;
 };
@@ -50,6 +52,7 @@ static const struct option long_options[] = {
 	{"pretend-hugepages", no_argument, NULL, OPTION_HUGEPAGES},
 	{"namespace", no_argument, NULL, OPTION_NAMESPACE},
 	{"no-namespace", no_argument, NULL, OPTION_NO_NAMESPACE},
+	MACHINE_LONG_OPTIONS,
 	{},
 };
 
@@ -72,6 +75,13 @@ static int take_option(int option, const char *word, struct options *options)
 	case OPTION_NO_NAMESPACE:
 		options->namespace = false;
 		break;
+	case MACHINE_OPTION_FILE:
+	case MACHINE_OPTION_DEVICE:
+	case MACHINE_OPTION_IOMMU:
+		return machine_take(&options->config, option, optarg) ? TOOL_USAGE : TOOL_OK;
+	case ':':
+		tool_say("option '%s' needs a value: 'uiommufd run --help' tells which.", word);
+		return TOOL_USAGE;
 	default:
 		tool_say("option '%s' is not known: 'uiommufd run --help' lists them.", word);
 		return TOOL_USAGE;
@@ -85,7 +95,7 @@ static int parse(int argc, char **argv, struct options *options)
 	int option, r = TOOL_OK;
 
 	optind = 0;
-	while (!r && (option = getopt_long(argc, argv, "+h", long_options, NULL)) != -1)
+	while (!r && (option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1)
 		r = take_option(option, argv[optind - 1], options);
 	if (!r && optind == argc) {
 		tool_say("give the program to run: 'uiommufd run -- PROGRAM ARGUMENTS'.");
@@ -115,6 +125,23 @@ static int prepare_trace(const char *file)
 		}
 	}
 	return setenv("UIOMMUFD_TRACE", path, 1) ? -ENOMEM : 0;
+}
+
+static int prepare_machine(struct config *config)
+{
+	int r = machine_complete(config);
+	char *text;
+
+	if (r)
+		return r;
+	r = config_write(config, &text);
+	if (!r) {
+		r = setenv(MACHINE_VARIABLE, text, 1) ? -ENOMEM : 0;
+		free(text);
+	}
+	if (r)
+		tool_say("memory is out.");
+	return r;
 }
 
 static int prepare_namespace(void)
@@ -170,7 +197,9 @@ static int prepare(const struct options *options)
 {
 	int r = 0;
 
-	if (options->trace)
+	if (options->config)
+		r = prepare_machine(options->config);
+	if (!r && options->trace)
 		r = prepare_trace(options->trace_file);
 	if (!r && options->hugepages)
 		r = setenv("UIOMMUFD_PRETEND_HUGEPAGES", "1", 1) ? -ENOMEM : 0;
