@@ -101,7 +101,7 @@ static const char *own_entry(const struct slot *slot, long index, const struct v
 	if (slot->virtual)
 		index -= 2;
 	LIST_FOREACH(child, &slot->vnode->children, siblings)
-		if (!index--)
+		if (vnode_present(child) && !index--)
 			break;
 	*ret_vnode = child;
 	return child ? child->name : NULL;

@@ -67,8 +67,19 @@ const struct vnode *vnode_child(const struct vnode *dir, const char *name, size_
 
 	LIST_FOREACH(child, &dir->children, siblings)
 		if (!strncmp(child->name, name, length) && !child->name[length])
-			return child;
+			return vnode_present(child) ? child : NULL;
 	return NULL;
+}
+
+/* The same of any child. */
+static struct vnode *find_child(struct vnode *dir, const char *name, size_t length)
+{
+	struct vnode *child;
+
+	LIST_FOREACH(child, &dir->children, siblings)
+		if (!strncmp(child->name, name, length) && !child->name[length])
+			break;
+	return child;
 }
 
 static char *copy_text(const char *text, size_t length)
@@ -106,17 +117,19 @@ static int add_child(struct vtree *tree, struct vnode *dir, const char *name, si
 }
 
 /* Makes the node of `path`, as a directory, and those on the way; 1 if it was there. */
-static int add_path(struct vtree *tree, const char *path, struct vnode **ret_vnode)
+static int add_path(struct vtree *tree, struct vnode *dir, const char *path,
+		    struct vnode **ret_vnode)
 {
-	struct vnode *dir = &tree->root, *child;
+	struct vnode *child;
 	const char *name;
 	size_t length;
 	int r = 1;
 
+	dir = dir ? dir : &tree->root;
 	while ((length = next_component(&path, &name))) {
 		if (dir->kind != VNODE_DIR)
 			return -ENOTDIR;
-		child = (struct vnode *)vnode_child(dir, name, length);
+		child = find_child(dir, name, length);
 		r = 1;
 		if (!child)
 			r = add_child(tree, dir, name, length, &child);
@@ -128,38 +141,86 @@ static int add_path(struct vtree *tree, const char *path, struct vnode **ret_vno
 	return r;
 }
 
-static int add_leaf(struct vtree *tree, const char *path, enum vnode_kind kind, mode_t mode,
+static int add_leaf(struct vtree *tree, struct vnode *dir, const char *path, enum vnode_kind kind,
 		    struct vnode **ret_vnode)
 {
-	struct vnode *vnode;
-	int r = add_path(tree, path, &vnode);
+	int r = add_path(tree, dir, path, ret_vnode);
 
 	if (r)
 		return r < 0 ? r : -EEXIST;
-	vnode->kind = kind;
-	vnode->mode = mode;
-	*ret_vnode = vnode;
+	(*ret_vnode)->kind = kind;
 	return 0;
+}
+
+int vtree_make_dir(struct vtree *tree, struct vnode *dir, const char *path, struct vnode **ret_dir)
+{
+	int r = add_path(tree, dir, path, ret_dir);
+
+	if (r < 0)
+		return r;
+	return (*ret_dir)->kind == VNODE_DIR ? 0 : -EEXIST;
+}
+
+int vtree_make_char(struct vtree *tree, struct vnode *dir, const char *path,
+		    struct vnode **ret_vnode)
+{
+	return add_leaf(tree, dir, path, VNODE_CHAR, ret_vnode);
+}
+
+int vtree_make_link(struct vtree *tree, struct vnode *dir, const char *path, const char *target,
+		    struct vnode **ret_link)
+{
+	char *copy = copy_text(target, strlen(target));
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	r = add_leaf(tree, dir, path, VNODE_LINK, ret_link);
+	if (r) {
+		free(copy);
+		return r;
+	}
+	(*ret_link)->mode = 0777;
+	(*ret_link)->target = copy;
+	return 0;
+}
+
+int vtree_make_files(struct vtree *tree, struct vnode *dir, const struct vnode_file *files,
+		     uint64_t size)
+{
+	struct vnode *vnode;
+	int r = 0;
+
+	for (; files->name && !r; files++) {
+		r = add_leaf(tree, dir, files->name, VNODE_TEXT, &vnode);
+		if (r)
+			break;
+		vnode->mode = files->mode;
+		vnode->text = files->text;
+		vnode->store = files->store;
+		vnode->size = size;
+		vnode->data = dir->data;
+		vnode->index = dir->index;
+	}
+	return r;
 }
 
 int vtree_add_dir(struct vtree *tree, const char *path)
 {
 	struct vnode *vnode;
-	int r = add_path(tree, path, &vnode);
 
-	if (r < 0)
-		return r;
-	return vnode->kind == VNODE_DIR ? 0 : -EEXIST;
+	return vtree_make_dir(tree, NULL, path, &vnode);
 }
 
 int vtree_add_char(struct vtree *tree, const char *path, mode_t mode, unsigned int major,
 		   unsigned int minor)
 {
 	struct vnode *vnode;
-	int r = add_leaf(tree, path, VNODE_CHAR, mode, &vnode);
+	int r = vtree_make_char(tree, NULL, path, &vnode);
 
 	if (r)
 		return r;
+	vnode->mode = mode;
 	vnode->major = major;
 	vnode->minor = minor;
 	return 0;
@@ -168,29 +229,20 @@ int vtree_add_char(struct vtree *tree, const char *path, mode_t mode, unsigned i
 int vtree_add_text(struct vtree *tree, const char *path, mode_t mode, vnode_text_fn text)
 {
 	struct vnode *vnode;
-	int r = add_leaf(tree, path, VNODE_TEXT, mode, &vnode);
+	int r = add_leaf(tree, NULL, path, VNODE_TEXT, &vnode);
 
 	if (r)
 		return r;
+	vnode->mode = mode;
 	vnode->text = text;
 	return 0;
 }
 
 int vtree_add_link(struct vtree *tree, const char *path, const char *target)
 {
-	char *copy = copy_text(target, strlen(target));
 	struct vnode *vnode;
-	int r;
 
-	if (!copy)
-		return -ENOMEM;
-	r = add_leaf(tree, path, VNODE_LINK, 0777, &vnode);
-	if (r) {
-		free(copy);
-		return r;
-	}
-	vnode->target = copy;
-	return 0;
+	return vtree_make_link(tree, NULL, path, target, &vnode);
 }
 
 const struct vnode *vtree_find(const struct vtree *tree, const char *path)

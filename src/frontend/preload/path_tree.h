@@ -27,6 +27,16 @@ struct vnode;
 
 /* Writes at most `size` bytes; returns how many, or -errno. */
 typedef ssize_t (*vnode_text_fn)(const struct vnode *vnode, char *buf, size_t size);
+/* What is written to the file, with a zero behind it: 0 or -errno. */
+typedef int (*vnode_store_fn)(const struct vnode *vnode, const char *text, size_t length);
+
+/* One file of a folder, for tables. */
+struct vnode_file {
+	const char *name;
+	mode_t mode;
+	vnode_text_fn text;   /* NULL: it can't be read */
+	vnode_store_fn store; /* NULL: what is written goes nowhere */
+};
 
 struct vnode {
 	enum vnode_kind kind;
@@ -37,13 +47,19 @@ struct vnode {
 	unsigned int major, minor; /* CHAR */
 	pid_t tid;		   /* TASK */
 	vnode_text_fn text;	   /* TEXT */
+	vnode_store_fn store;	   /* TEXT */
+	uint64_t size;		   /* TEXT: what stat says */
 	char *target;		   /* LINK */
+	const void *data;   /* whose node it is, for its functions; a folder's are its files' */
+	unsigned int index; /* the same */
+	/* NULL: it is always there. A folder that isn't there has nothing in it. */
+	bool (*present)(const struct vnode *vnode);
 	LIST_HEAD(, vnode) children;
 	LIST_ENTRY(vnode) siblings;
 };
 
-/* So many bits that few names of others have the hash of a node's. */
-#define VTREE_NAME_WORDS 32
+/* So many bits that few names of others have the hash of a node's, with a hundred names of ours. */
+#define VTREE_NAME_WORDS 1024
 
 struct vtree {
 	struct vnode root;
@@ -66,12 +82,29 @@ int vtree_add_text(struct vtree *tree, const char *path, mode_t mode, vnode_text
 int vtree_add_link(struct vtree *tree, const char *path, const char *target);
 
 /*
+ * The same by a path relative to `dir` (NULL: the root), and the node. vtree_make_dir() also gives one that is there.
+ */
+int vtree_make_dir(struct vtree *tree, struct vnode *dir, const char *path, struct vnode **ret_dir);
+int vtree_make_char(struct vtree *tree, struct vnode *dir, const char *path,
+		    struct vnode **ret_vnode);
+int vtree_make_link(struct vtree *tree, struct vnode *dir, const char *path, const char *target,
+		    struct vnode **ret_link);
+/* Files from a table, which ends with a NULL name. They get the folder's data and index, and the size. */
+int vtree_make_files(struct vtree *tree, struct vnode *dir, const struct vnode_file *files,
+		     uint64_t size);
+
+static inline bool vnode_present(const struct vnode *vnode)
+{
+	return !vnode->present || vnode->present(vnode);
+}
+
+/*
  * The node of an absolute path, or NULL. Doubled slashes and "." are understood; ".." and the links
  * of the tree are not followed (path_walk() does). A path that can't be in the tree leaves at the
  * first component.
  */
 const struct vnode *vtree_find(const struct vtree *tree, const char *path);
-/* A child by its name, which ends at `length`. */
+/* A child that is present by its name, which ends at `length`. */
 const struct vnode *vnode_child(const struct vnode *dir, const char *name, size_t length);
 /* The absolute path: its length, or -ENAMETOOLONG. */
 int vnode_path(const struct vnode *vnode, char *buf, size_t size);

@@ -16,6 +16,7 @@
 
 #include "frontend/preload/fail_nth.h"
 #include "frontend/preload/hugepages.h"
+#include "frontend/preload/machine_view.h"
 #include "frontend/preload/nodes.h"
 #include "frontend/preload/procfs.h"
 #include "frontend/preload/trace.h"
@@ -32,7 +33,8 @@ static int build(void)
 	for (const struct node *node = nodes; node->path && !r; node++)
 		r = vtree_add_char(&view.tree, node->path, node->mode, node->major, node->minor);
 	r = r ? r : fail_nth_add_nodes(&view.tree);
-	return r ? r : hugepages_add_nodes(&view.tree);
+	r = r ? r : hugepages_add_nodes(&view.tree);
+	return r || !preload_config() ? r : machine_view_add(&view.tree, preload_config());
 }
 
 /*
@@ -167,10 +169,10 @@ static struct {
 
 enum { REAL_DIRS_NONE, REAL_DIRS_BUSY, REAL_DIRS_READY, REAL_DIRS_TOO_MANY };
 
-/* The next node of the tree, depth first. */
-static const struct vnode *next_vnode(const struct vnode *vnode)
+/* The next node of the tree, depth first; `inside`: what is in this one is not passed over. */
+static const struct vnode *next_vnode(const struct vnode *vnode, bool inside)
 {
-	if (!LIST_EMPTY(&vnode->children))
+	if (inside && !LIST_EMPTY(&vnode->children))
 		return LIST_FIRST(&vnode->children);
 	while (vnode && !LIST_NEXT(vnode, siblings))
 		vnode = vnode->parent;
@@ -182,10 +184,13 @@ static int list_real_dirs(void)
 	const struct vnode *vnode = &view.tree.root;
 	char path[PATH_MAX];
 	struct stat st;
+	bool real;
 
-	for (; vnode; vnode = next_vnode(vnode)) {
-		if (vnode->kind != VNODE_DIR || vnode_path(vnode, path, sizeof(path)) < 0 ||
-		    syscall(SYS_newfstatat, AT_FDCWD, path, &st, 0))
+	/* In what isn't there for real nothing is. */
+	for (; vnode; vnode = next_vnode(vnode, real)) {
+		real = vnode->kind == VNODE_DIR && vnode_path(vnode, path, sizeof(path)) >= 0 &&
+		       !syscall(SYS_newfstatat, AT_FDCWD, path, &st, 0);
+		if (!real)
 			continue;
 		if (real_dirs.count == REAL_DIRS)
 			return REAL_DIRS_TOO_MANY;

@@ -213,7 +213,7 @@ bool procfs_open_status(const struct path_env *env, int dirfd, const char *path,
 int procfs_open_text(const struct vnode *vnode, int flags)
 {
 	char text[8192];
-	ssize_t n = vnode->text(vnode, text, sizeof(text));
+	ssize_t n = vnode->text ? vnode->text(vnode, text, sizeof(text)) : -EIO;
 	int r, fd;
 
 	if (n < 0)

@@ -63,6 +63,8 @@ void view_stat(const struct vnode *vnode, struct stat *ret_st)
 	};
 	if (vnode->kind == VNODE_CHAR)
 		ret_st->st_rdev = makedev(vnode->major, vnode->minor);
+	if (vnode->kind == VNODE_TEXT)
+		ret_st->st_size = vnode->size;
 	if (vnode->kind == VNODE_LINK)
 		ret_st->st_size = strlen(vnode->target);
 }
