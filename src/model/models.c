@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const struct uiommufd_model *const models[] = {&model_ioat, &model_dmatest, NULL};
+const struct uiommufd_model *const models[] = {&model_nvme, &model_ioat, &model_dmatest, NULL};
 
 const struct uiommufd_model *model_find(const char *name, size_t len)
 {

@@ -7,7 +7,7 @@
 
 #include <uiommufd/device.h>
 
-extern const struct uiommufd_model model_dmatest, model_ioat;
+extern const struct uiommufd_model model_dmatest, model_ioat, model_nvme;
 
 /* All of them, in the order in which they are listed; ends with NULL. */
 extern const struct uiommufd_model *const models[];

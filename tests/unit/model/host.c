@@ -119,6 +119,8 @@ static int dma_next(struct uiommufd_port *port, uint64_t iova)
 
 	HOST_MUST(!host->locked && !host->in_callback);
 	host->dmas++;
+	if (host->on_dma)
+		host->on_dma(host);
 	if (!host->fail_at || host->dmas < host->fail_at ||
 	    (host->dmas > host->fail_at && !host->fail_on))
 		return 0;

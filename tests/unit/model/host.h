@@ -43,6 +43,7 @@ struct uiommufd_device {
 	unsigned int dmas, fail_at;
 	int fail_with;
 	bool fail_on;
+	void (*on_dma)(struct uiommufd_device *host); /* before each; may store and load */
 };
 
 /* Makes the device; what create returns. The host is good for host_done() in any case. */
