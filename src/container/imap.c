@@ -208,6 +208,29 @@ bool imap_next_in(const struct imap *map, const struct imap_entry *entry, uint64
 	return entry->last < last && imap_first_in(map, entry->last + 1, last, ret_entry);
 }
 
+void imap_visit(const struct imap *map, uint64_t first, uint64_t last,
+		void (*visit)(const struct imap_entry *entry, void *arg), void *arg)
+{
+	struct imap_entry entry;
+	struct imap_path path;
+	uint64_t limit = first - 1;
+
+	do {
+		if (!map->levels)
+			return;
+		imap_descend(map, limit + 1, &path);
+		for (unsigned int i = path.index[0] - (path.index[0] > 0);
+		     i < node_count(path.node[0]); i++) {
+			entry = entry_at(path.node[0], i);
+			if (entry.first > last)
+				return;
+			if (entry.last >= first)
+				visit(&entry, arg);
+		}
+		limit = imap_path_limit(map, &path);
+	} while (limit < last);
+}
+
 /* A gap that is looked for, then found. */
 struct gap_search {
 	uint64_t from, min_length;
