@@ -18,16 +18,6 @@ static struct attachment *find_attachment(const struct group *group, uint32_t pa
 	return NULL;
 }
 
-struct device_attachment *device_attachment_find(const struct device *device, uint32_t pasid)
-{
-	struct device_attachment *own;
-
-	own = atomic_load_explicit(&device->attachments, memory_order_acquire);
-	while (own && own->pasid != pasid)
-		own = atomic_load_explicit(&own->next, memory_order_acquire);
-	return own;
-}
-
 struct device_attachment *device_attachment_for(const struct device *device, uint32_t pasid)
 {
 	const struct iommu_ops *ops = device->iommu_dev->ops;

@@ -86,12 +86,23 @@ int device_replace(struct device *device, uint32_t pasid, uint32_t *pt_id);
 /* Not attached is no error. */
 void device_detach(struct device *device, uint32_t pasid);
 /* The attachment of a RID or PASID, or NULL. */
-struct device_attachment *device_attachment_find(const struct device *device, uint32_t pasid);
+static inline struct device_attachment *device_attachment_find(const struct device *device,
+							       uint32_t pasid)
+{
+	struct device_attachment *own;
+
+	own = atomic_load_explicit(&device->attachments, memory_order_acquire);
+	while (own && own->pasid != pasid)
+		own = atomic_load_explicit(&own->next, memory_order_acquire);
+	return own;
+}
+
 /*
  * The attachment that DMA with this PASID goes through: its own, or the RID's, if that is a nested page table whose user has the PASID
  * tables. Or NULL.
  */
 struct device_attachment *device_attachment_for(const struct device *device, uint32_t pasid);
+
 /* What the device is attached to, or NULL. */
 struct hwpt *device_hwpt(const struct device *device, uint32_t pasid);
 

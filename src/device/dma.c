@@ -53,8 +53,11 @@ static uint32_t perm_for(bool write)
 /* The page table whose IOAS an address is looked up in: of a RID or PASID, or the stage 2 below it (DMA_STAGE2). */
 static struct hwpt_paging *find_paging(struct device *device, uint32_t pasid)
 {
-	struct device_attachment *own = device_attachment_for(device, pasid & ~DMA_STAGE2);
+	struct device_attachment *own = device_attachment_find(device, pasid & ~DMA_STAGE2);
 	struct hwpt *hwpt;
+
+	if (!own)
+		own = device_attachment_for(device, pasid & ~DMA_STAGE2);
 
 	if (!own)
 		return NULL;
@@ -121,28 +124,78 @@ static bool still_good(const struct dma_port *port, const struct dma_hit *hit, u
 	       imap_generation(hit->map) == hit->generation;
 }
 
-static const struct dma_hit *find(struct dma_port *port, uint32_t pasid, uint64_t iova)
-{
-	const struct dma_hit *hit = large_hit(port, pasid, iova);
+/* What lies behind an IOVA, and up to which. */
+struct translation {
+	char *host;
+	uint64_t last;
+	uint32_t perm;
+	struct hwpt_paging *paging;
+};
 
-	if (still_good(port, hit, pasid, iova))
-		return hit;
-	hit = small_hit(port, pasid, iova);
-	return still_good(port, hit, pasid, iova) ? hit : look_up(port, pasid, iova);
+static inline struct translation of_hit(const struct dma_hit *hit, uint64_t iova)
+{
+	return (struct translation){hit->host + (iova - hit->first), hit->last, hit->perm,
+				    hit->paging};
 }
 
+/* What a model gets of it: see dma_translate(). */
+static inline char *use(const struct translation *found, uint64_t iova, size_t *len, bool write)
+{
+	if (!(found->perm & perm_for(write)))
+		return NULL;
+	if (found->last - iova < *len - 1)
+		*len = found->last - iova + 1;
+	/* Hardware has one bit for an entry; DMA itself is only ever seen by the page. */
+	if (write && atomic_load_explicit(&found->paging->tracking, memory_order_relaxed))
+		dirty_mark_pages(found->paging, iova, iova + *len - 1);
+	return found->host;
+}
+
+/* By the map, which costs most. */
+static __attribute__((noinline)) char *by_map(struct dma_port *port, uint32_t pasid, uint64_t iova,
+					      size_t *len, bool write)
+{
+	const struct dma_hit *hit = look_up(port, pasid, iova);
+	struct translation found;
+
+	if (!hit)
+		return NULL;
+	found = of_hit(hit, iova);
+	return use(&found, iova, len, write);
+}
+
+/* By the front of the IOAS, which knows single pages where there are many: it needs no memory of the port's. */
+static __attribute__((noinline)) char *by_front(struct dma_port *port, uint32_t pasid,
+						uint64_t iova, size_t *len, bool write)
+{
+	struct hwpt_paging *paging = find_paging(port->device, pasid);
+	uint64_t word = paging ? dense_get(&paging->ioas->front, iova >> PAGE_SHIFT) : 0;
+	struct translation found;
+
+	if (!word)
+		return by_map(port, pasid, iova, len, write);
+	found = (struct translation){(char *)(uintptr_t)(word & ~IOAS_FRONT_PERM) +
+					     page_offset(iova),
+				     iova | (PAGE_SIZE - 1), word & IOAS_FRONT_PERM, paging};
+	return use(&found, iova, len, write);
+}
+
+/*
+ * Each way is a function of its own, which calls the next at its end: so the first, that is taken nearly always, saves no registers for the
+ * last.
+ */
 char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
-	const struct dma_hit *hit = find(port, pasid, iova);
+	const struct dma_hit *hit = large_hit(port, pasid, iova);
+	struct translation found;
 
-	if (!hit || !(hit->perm & perm_for(write)))
-		return NULL;
-	if (hit->last - iova < *len - 1)
-		*len = hit->last - iova + 1;
-	/* Hardware has one bit for an entry; DMA itself is only ever seen by the page. */
-	if (write && atomic_load_explicit(&hit->paging->tracking, memory_order_relaxed))
-		dirty_mark_pages(hit->paging, iova, iova + *len - 1);
-	return hit->host + (iova - hit->first);
+	if (!still_good(port, hit, pasid, iova)) {
+		hit = small_hit(port, pasid, iova);
+		if (!still_good(port, hit, pasid, iova))
+			return by_front(port, pasid, iova, len, write);
+	}
+	found = of_hit(hit, iova);
+	return use(&found, iova, len, write);
 }
 
 static char *translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,

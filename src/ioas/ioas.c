@@ -22,6 +22,7 @@ static void ioas_destroy(struct object *object)
 		ioas->object.ctx->vfio_ioas = NULL;
 	ranges_done(&ioas->reserved);
 	ranges_done(&ioas->allowed);
+	dense_done(&ioas->front);
 	imap_done(&ioas->areas);
 	pool_done(&ioas->area_pool);
 	free(ioas);
@@ -45,6 +46,7 @@ int ioas_new(struct ctx *ctx, struct ioas **ret_ioas)
 		return rc;
 	}
 	imap_init(&ioas->areas);
+	dense_init(&ioas->front);
 	pool_init(&ioas->area_pool, sizeof(struct area));
 	TAILQ_INIT(&ioas->tables);
 	ioas->alignment = 1;

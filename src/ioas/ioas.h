@@ -11,6 +11,7 @@
 
 #include <sys/queue.h>
 
+#include "container/dense.h"
 #include "container/imap.h"
 #include "container/ranges.h"
 #include "core/ctx.h"
@@ -32,7 +33,8 @@ struct ioas_table {
 
 struct ioas {
 	struct object object;
-	struct imap areas; /* struct area */
+	struct imap areas;  /* struct area */
+	struct dense front; /* by page: a word for an area of one page, see below */
 	struct pool area_pool;
 	struct ranges reserved, allowed;
 	uint64_t alignment; /* of IOVAs, lengths and offsets within a page */
@@ -73,6 +75,20 @@ int ioas_update_alignment(struct ioas *ioas, uint64_t wanted);
  */
 int ioas_add_table(struct ioas *ioas, struct ioas_table *table);
 void ioas_remove_table(struct ioas *ioas, struct ioas_table *table);
+
+/* ---- what DMA sees (host.c) ---- */
+
+/* A word of the front: the host pointer, and in its low bits IOMMU_IOAS_MAP_READABLE | WRITEABLE. */
+#define IOAS_FRONT_PERM ((uint64_t)7)
+
+/*
+ * Where an area of the map is in memory has changed; NULL: DMA takes the slow way. Who takes a pointer away waits for DMA that may use it
+ * before the memory goes, as after imap_remove(), and changes the map's generation (imap_touch()).
+ */
+void ioas_set_host(struct ioas *ioas, const struct imap_entry *entry, char *host);
+/* An area, whose pointer is set, has come into the map; is about to leave it, or to change its range. */
+void ioas_show_front(struct ioas *ioas, const struct imap_entry *entry);
+void ioas_hide_front(struct ioas *ioas, const struct imap_entry *entry);
 
 /* ---- mapping (map.c, place.c, unmap.c) ---- */
 

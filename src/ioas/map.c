@@ -47,6 +47,7 @@ static int map_piece(struct ioas *ioas, const struct piece *piece, uint64_t iova
 {
 	uint64_t first = piece->offset >> PAGE_SHIFT, last = piece_last_page(piece);
 	struct ctx *ctx = ioas->object.ctx;
+	struct imap_entry entry;
 	struct area *area;
 	int rc;
 
@@ -67,9 +68,11 @@ static int map_piece(struct ioas *ioas, const struct piece *piece, uint64_t iova
 			goto unpin;
 		atomic_init(&area->host, pages_host(piece->pages, piece->offset, piece->length));
 	}
-	rc = imap_insert(&ioas->areas, iova, iova + piece->length - 1, area);
+	entry = (struct imap_entry){iova, iova + piece->length - 1, area};
+	rc = imap_insert(&ioas->areas, entry.first, entry.last, area);
 	if (rc)
 		goto unpin;
+	ioas_show_front(ioas, &entry);
 	pages_get(piece->pages);
 	return 0;
 unpin:

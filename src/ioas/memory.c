@@ -49,8 +49,8 @@ static void set_hosts(struct ctx *ctx, bool hide)
 			struct area *area = entry.value;
 			uint64_t len = entry.last - entry.first + 1;
 
-			atomic_store(&area->host,
-				     hide ? NULL : pages_host(area->pages, area->offset, len));
+			ioas_set_host(ioas, &entry,
+				      hide ? NULL : pages_host(area->pages, area->offset, len));
 		}
 		imap_touch(&ioas->areas);
 	}

@@ -56,6 +56,24 @@ static void end_split(struct ioas *ioas, struct pages *pages, const struct halve
 	pages_unpin(ctx, pages, halves->high_first, halves->last);
 }
 
+/* The cut itself. The front knows whole areas. */
+static int cut(struct ioas *ioas, const struct imap_entry *entry, uint64_t at, struct area *high)
+{
+	const struct imap_entry low = {entry->first, at - 1, entry->value};
+	const struct imap_entry halves[] = {low, {at, entry->last, high}};
+	int rc;
+
+	ioas_hide_front(ioas, entry);
+	rc = imap_cut(&ioas->areas, entry->first, at, entry->value, high);
+	if (rc) {
+		ioas_show_front(ioas, entry);
+		return rc;
+	}
+	ioas_show_front(ioas, &halves[0]);
+	ioas_show_front(ioas, &halves[1]);
+	return 0;
+}
+
 /* Cuts so that `at` begins a new area. */
 static int split(struct ioas *ioas, const struct imap_entry *entry, uint64_t at)
 {
@@ -77,7 +95,7 @@ static int split(struct ioas *ioas, const struct imap_entry *entry, uint64_t at)
 				 area_page(low, low_length), area_page(low, length - 1)};
 	rc = split_pins(ioas, low->pages, &halves);
 	if (!rc) {
-		rc = imap_cut(&ioas->areas, entry->first, at, low, high);
+		rc = cut(ioas, entry, at, high);
 		end_split(ioas, low->pages, &halves, !rc);
 	}
 	if (rc) {

@@ -9,7 +9,7 @@ static void hide(struct ioas *ioas, const struct imap_entry *entry)
 {
 	struct area *area = entry->value;
 
-	atomic_store_explicit(&area->host, NULL, memory_order_relaxed);
+	ioas_set_host(ioas, entry, NULL);
 	pages_unpin(ioas->object.ctx, area->pages, area_page(area, 0),
 		    area_page(area, entry->last - entry->first));
 }
@@ -42,8 +42,7 @@ static int show(struct ioas *ioas, const struct imap_entry *entry)
 		hide(ioas, entry);
 		return -EINVAL;
 	}
-	atomic_store_explicit(&area->host, pages_host(area->pages, area->offset, length),
-			      memory_order_release);
+	ioas_set_host(ioas, entry, pages_host(area->pages, area->offset, length));
 	return 0;
 }
 

@@ -19,6 +19,7 @@ static void remove_area(struct ioas *ioas, const struct imap_entry *entry)
 	struct area *area = entry->value;
 	struct ioas_table *table;
 
+	ioas_hide_front(ioas, entry);
 	imap_remove(&ioas->areas, entry->first);
 	if (!TAILQ_EMPTY(&ioas->tables)) {
 		hazard_wait(&ctx->machine->hazard, entry->first, entry->last);

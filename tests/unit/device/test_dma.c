@@ -186,6 +186,77 @@ static void remembers_no_longer_than_true(void **state)
 }
 
 /* Memory that the program gives up stays what the device sees. */
+/* ---- so many single pages that the IOAS has a front ---- */
+
+#define MANY 1200ull
+
+/* Page i of the IOVAs is page i * 7 % PAGES of memory; every fifth can't be written. */
+static void map_many(struct fixture *f)
+{
+	for (uint64_t i = 0; i < MANY; i++)
+		assert_int_equal(map(f, f->memory + i * 7 % PAGES * PAGE_SIZE, PAGE_SIZE,
+				     IOVA + i * PAGE_SIZE, i % 5 ? RW : IOMMU_IOAS_MAP_READABLE),
+				 0);
+}
+
+/* Is page i there, where it should be? */
+static bool good(struct fixture *f, uint64_t i)
+{
+	uint64_t word;
+	int rc = dma_read(&f->port, 0, IOVA + i * PAGE_SIZE + 8, &word, sizeof(word), NULL);
+
+	assert_int_equal(
+		dma_write(&f->port, 0, IOVA + i * PAGE_SIZE + 8, &word, sizeof(word), NULL),
+		rc || i % 5 == 0 ? -EFAULT : 0);
+	return !rc && word == i * 7 % PAGES;
+}
+
+static bool in_front(struct fixture *f, uint64_t i)
+{
+	return dense_get(&ioas_find(f->ctx, f->ioas)->front, IOVA / PAGE_SIZE + i) != 0;
+}
+
+static void many_pages(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		memcpy(f->memory + i * PAGE_SIZE + 8, &i, sizeof(i));
+	map_many(f);
+	for (uint64_t i = 0; i < MANY; i++) {
+		assert_true(good(f, i));
+		assert_true(in_front(f, i) || i >= MANY / DENSE_PLACE * DENSE_PLACE);
+	}
+	for (uint64_t i = 0; i < MANY; i += 3)
+		assert_int_equal(unmap(f, IOVA + i * PAGE_SIZE, PAGE_SIZE), 0);
+	for (uint64_t i = 0; i < MANY; i++)
+		assert_int_equal(good(f, i), i % 3 != 0);
+	/* A larger area in their place is not in the front. */
+	assert_int_equal(unmap(f, IOVA, 300 * PAGE_SIZE), 0);
+	assert_int_equal(map(f, f->memory, 2 * PAGE_SIZE, IOVA + PAGE_SIZE, RW), 0);
+	assert_false(in_front(f, 1) || in_front(f, 2));
+	assert_int_equal(dma_write(&f->port, 0, IOVA + PAGE_SIZE, f, 16, NULL), 0);
+}
+
+/* The last page table goes: nothing is pinned, so nothing may be found. With the next one it is as before. */
+static void many_pages_without_table(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t other = new_ioas(f), ioas = f->ioas;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		memcpy(f->memory + i * PAGE_SIZE + 8, &i, sizeof(i));
+	map_many(f);
+	assert_true(in_front(f, 10));
+	replace(f, other);
+	assert_false(in_front(f, 10));
+	assert_false(good(f, 10));
+	replace(f, ioas);
+	assert_true(in_front(f, 10));
+	for (uint64_t i = 0; i < MANY; i++)
+		assert_true(good(f, i));
+}
+
 static void outlives_the_programs_mapping(void **state)
 {
 	struct fixture *f = *state;
@@ -350,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(copies_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(permissions_and_holes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(remembers_no_longer_than_true, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_pages, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_pages_without_table, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(outlives_the_programs_mapping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(marks_dirty, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reported_means_written, set_up, tear_down),
