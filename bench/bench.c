@@ -26,7 +26,8 @@ static struct {
 
 static _Noreturn void usage(const char *program)
 {
-	fprintf(stderr, "usage: %s [--smoke] [--list] [--json FILE] [GROUP | ROW]...\n", program);
+	fprintf(stderr, "usage: %s [--smoke] [--list] [--json FILE] [GROUP]... [ROW]...\n",
+		program);
 	exit(2);
 }
 
@@ -110,18 +111,18 @@ static bool is_group(const char *name)
 	return false;
 }
 
-/* Has a row been named, so that all groups must be gone through? */
-static bool names_rows(void)
+/* Have groups been named, or rows? */
+static bool any_named(bool groups)
 {
 	for (int i = 0; i < bench.name_count; i++)
-		if (!is_group(bench.names[i]))
+		if (is_group(bench.names[i]) == groups)
 			return true;
 	return false;
 }
 
-static bool is_wanted(const char *row)
+bool bench_wanted(const char *row)
 {
-	return !bench.name_count || is_named(bench.group) || is_named(row);
+	return !any_named(false) || is_named(row);
 }
 
 /* ---- repetitions ---- */
@@ -248,7 +249,7 @@ void bench_row(const char *name, size_t size, const struct bench_work *ours,
 	struct sample samples[2];
 	struct result r = {.name = name, .size = size, .unit = "ns", .goal = ours->goal};
 
-	if (!is_wanted(name))
+	if (!bench_wanted(name))
 		return;
 	measure(works, 2, samples);
 	r.ours = samples[0];
@@ -273,7 +274,7 @@ void bench_scale(const char *name, size_t size, const struct bench_scale *scale)
 	struct result r = {
 		.name = name, .size = size, .unit = "times", .goal = scale->goal, .at_least = true};
 
-	if (!is_wanted(name))
+	if (!bench_wanted(name))
 		return;
 	measure(works, 4, samples);
 	r.ours = quotient(samples[0], samples[1]);
@@ -289,7 +290,7 @@ void bench_number(const char *name, size_t size, double value, const char *unit,
 	struct result r = {
 		.name = name, .size = size, .unit = unit, .ours = {value, value}, .goal = goal};
 
-	if (is_wanted(name))
+	if (bench_wanted(name))
 		show(&r);
 }
 
@@ -316,7 +317,7 @@ static void run_group(const struct bench_group *group)
 {
 	const char *why_not = missing(group);
 
-	if (bench.name_count && !is_named(group->name) && !names_rows())
+	if (any_named(true) && !is_named(group->name))
 		return;
 	bench.group = group->name;
 	bench.by = group->place == BENCH_IOMMU && !under_shim() ? "kernel" : "uiommufd";

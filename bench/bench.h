@@ -53,6 +53,9 @@ static inline void bench_keep(uint64_t value)
 /* Pseudo-random, the same in every run. */
 uint64_t bench_random(void);
 
+/* Was this row asked for? The functions below look themselves; what takes long to set up can ask before. */
+bool bench_wanted(const char *row);
+
 /*
  * Measures `ours` against `standin` (which may be NULL): warms up, repeats, prints medians and the ratio. `size` is what the cost may
  * depend on; 0 if nothing: rows of one name and several sizes become a curve. Beside a goal: "hit", or "MISS".

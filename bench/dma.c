@@ -270,6 +270,8 @@ static void row(const char *name, struct setting s)
 	struct bench_work ours = {"translate", translate_once, &s, .goal = s.goal};
 	struct bench_work tree = {"tfind", tree_once, &s};
 
+	if (!bench_wanted(name))
+		return;
 	s.lookups = bench_smoke() ? 100 : 200000;
 	set_up(&s);
 	grow_tree(&s);

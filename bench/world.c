@@ -50,10 +50,16 @@ void world_unmap(struct world *world, uint64_t iova, uint64_t length)
 	world_call(world, IOMMU_IOAS_UNMAP, &cmd);
 }
 
+uint32_t world_ioas(struct world *world)
+{
+	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
+
+	world_call(world, IOMMU_IOAS_ALLOC, &cmd);
+	return cmd.out_ioas_id;
+}
+
 void world_init(struct world *world, uint64_t memory_size)
 {
-	struct iommu_ioas_alloc ioas = {.size = sizeof(ioas)};
-
 	*world = (struct world){.memory_size = memory_size};
 	check(machine_new(&world->machine), "machine_new");
 	world->client.ops = &no_descriptors;
@@ -62,8 +68,7 @@ void world_init(struct world *world, uint64_t memory_size)
 		 true); /* as the shim does: this program tells of changes, for it makes none */
 	check(machine_open(world->machine, &world->client, "iommu", &world->file), "machine_open");
 	world->ctx = ctx_of_file(world->file);
-	world_call(world, IOMMU_IOAS_ALLOC, &ioas);
-	world->ioas = ioas.out_ioas_id;
+	world->ioas = world_ioas(world);
 	world->memory = mmap(NULL, memory_size, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	check(world->memory == MAP_FAILED ? -12 : 0, "mmap");

@@ -27,6 +27,8 @@ void world_plug(struct world *world);
 void world_plug_wide(struct world *world);
 void world_done(struct world *world);
 
+/* One more IOAS. */
+uint32_t world_ioas(struct world *world);
 /* A page table on the IOAS for the device; see IOMMU_HWPT_ALLOC. */
 uint32_t world_hwpt(struct world *world, struct iommu_hwpt_alloc cmd);
 /* Ends the program if the call fails. */

@@ -81,7 +81,7 @@ static bool still_differs(struct shrinker *s, const struct script *candidate,
 	const struct script *against = candidate;
 	char *wrong = NULL, *operation = NULL;
 	bool still = false;
-	size_t at;
+	size_t at = 0;
 
 	s->tries++;
 	if (s->reference && !ask_reference(s->reference, candidate, &truth))
@@ -152,7 +152,7 @@ int shrink(const struct script *script, const char *reference)
 {
 	struct shrinker s = {.reference = reference};
 	struct script best;
-	size_t at;
+	size_t at = 0;
 
 	if (!differs(script, &at, &s.wrong)) {
 		fprintf(stderr, "%s: does not differ\n", script->name);

@@ -94,6 +94,7 @@ static void fails_on_purpose(void **state)
 	pool_done(&pool);
 }
 
+#ifndef NDEBUG
 static void lose_an_object(void *arg)
 {
 	static struct pool pool;
@@ -102,6 +103,7 @@ static void lose_an_object(void *arg)
 	pool_alloc(&pool);
 	pool_done(&pool);
 }
+#endif
 
 static void done_finds_what_is_left(void **state)
 {
