@@ -65,6 +65,7 @@ enum {
 	UIOMMUFD_WINDOW_NO_MMAP = 1
 				  << 0, /* reached by pread and pwrite alone: exact under KVM too */
 	UIOMMUFD_WINDOW_READ_HOOK = 1 << 1, /* loads have effects: bar_read is called for each */
+	UIOMMUFD_WINDOW_MEMORY = 1 << 2,    /* plain memory: bar_write is not called */
 };
 
 /* Part of a BAR that is special, in whole pages if the BAR is MMAP. */

@@ -4,6 +4,7 @@
 #include "base/inject.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void *mem_alloc(size_t size)
 {
@@ -13,6 +14,13 @@ void *mem_alloc(size_t size)
 void *mem_zalloc(size_t size)
 {
 	return inject_fail() ? NULL : calloc(1, size);
+}
+
+void *mem_page_zalloc(void)
+{
+	void *page = inject_fail() ? NULL : aligned_alloc(4096, 4096);
+
+	return page ? memset(page, 0, 4096) : NULL;
 }
 
 void *mem_calloc(size_t n, size_t size)

@@ -8,6 +8,8 @@
 
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
+/* 4096 zeroes at a multiple of 4096. */
+void *mem_page_zalloc(void);
 void *mem_calloc(size_t n, size_t size);
 void *mem_realloc(void *old, size_t size);
 

@@ -18,11 +18,13 @@ static TLS const struct lock *held[RANK_LOG + 1];
 static const char *rank_name(enum lock_rank rank)
 {
 	static const char *const names[] = {
-		[RANK_MMIO] = "MMIO",	      [RANK_ENDPOINTS] = "ENDPOINTS",
-		[RANK_CONTEXTS] = "CONTEXTS", [RANK_CONTEXT] = "CONTEXT",
-		[RANK_MACHINE] = "MACHINE",   [RANK_IOMMU] = "IOMMU",
-		[RANK_ENDPOINT] = "ENDPOINT", [RANK_MM] = "MM",
-		[RANK_FILES] = "FILES",	      [RANK_LOG] = "LOG",
+		[RANK_MMIO] = "MMIO",	    [RANK_ENDPOINTS] = "ENDPOINTS",
+		[RANK_VFIO] = "VFIO",	    [RANK_CONTEXTS] = "CONTEXTS",
+		[RANK_CONTEXT] = "CONTEXT", [RANK_MACHINE] = "MACHINE",
+		[RANK_IOMMU] = "IOMMU",	    [RANK_FUNCTION] = "FUNCTION",
+		[RANK_WORK] = "WORK",	    [RANK_ENDPOINT] = "ENDPOINT",
+		[RANK_MM] = "MM",	    [RANK_FILES] = "FILES",
+		[RANK_LOG] = "LOG",
 	};
 
 	return names[rank];

@@ -11,10 +11,13 @@
 enum lock_rank {
 	RANK_MMIO = 1,	/* frontend: stores to one file that is mapped */
 	RANK_ENDPOINTS, /* frontend: the table of served files */
+	RANK_VFIO,	/* machine: who has which VFIO device, group and container */
 	RANK_CONTEXTS,	/* machine: the list of contexts */
 	RANK_CONTEXT,	/* one context: all its objects */
 	RANK_MACHINE,	/* machine: devices and groups */
 	RANK_IOMMU,	/* one IOMMU model's state */
+	RANK_FUNCTION,	/* one PCI function: its model's callbacks, its config space */
+	RANK_WORK,	/* its workers, its interrupts */
 	RANK_ENDPOINT,	/* frontend: one served file's readiness */
 	RANK_MM,	/* accounts and caches of an address space */
 	RANK_FILES,	/* shared file backings */

@@ -21,8 +21,14 @@ int machine_new(struct machine **ret_machine)
 	lock_init(&machine->lock, RANK_MACHINE);
 	hazard_init(&machine->hazard);
 	machine->rewrite = mock_rewrite;
+	machine->host = &machine_own_host;
 	*ret_machine = machine;
 	return 0;
+}
+
+void machine_set_host(struct machine *machine, struct machine_host *host)
+{
+	machine->host = host;
 }
 
 struct machine *machine_get(struct machine *machine)
@@ -90,6 +96,23 @@ struct machine_part *machine_find_part(struct machine *machine, const void *key)
 	return NULL;
 }
 
+void machine_add_node(struct machine *machine, struct machine_node *node)
+{
+	LOCK_SCOPED(&machine->lock);
+	LIST_INSERT_HEAD(&machine->nodes, node, link);
+}
+
+static struct machine_node *find_node(struct machine *machine, const char *path)
+{
+	struct machine_node *node;
+
+	LOCK_SCOPED(&machine->lock);
+	LIST_FOREACH(node, &machine->nodes, link)
+		if (!strcmp(node->path, path))
+			break;
+	return node;
+}
+
 /* The nodes that every machine has; `vfio/vfio` is the same code with the accounting that VFIO had. */
 static const struct {
 	const char *path;
@@ -102,6 +125,10 @@ static const struct {
 int machine_open(struct machine *machine, struct client *client, const char *node,
 		 struct file **ret_file)
 {
+	struct machine_node *own = find_node(machine, node);
+
+	if (own)
+		return own->open(machine, own, client, ret_file);
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
 		struct ctx *ctx;
 		int rc;

@@ -8,6 +8,7 @@
 
 #include "base/lock.h"
 #include "core/ctx.h"
+#include "core/host.h"
 #include "core/machine.h"
 #include "container/hazard.h"
 #include "core/pin_filter.h"
@@ -28,6 +29,15 @@ struct machine_part {
 	void (*free)(struct machine_part *part);
 };
 
+/* A node that the machine shows beside those that every machine has. In the machine for its life. */
+struct machine_node {
+	LIST_ENTRY(machine_node) link;
+	const char *path; /* below /dev */
+	/* As machine_open(). The machine outlives the file if that takes a reference. */
+	int (*open)(struct machine *machine, struct machine_node *node, struct client *client,
+		    struct file **ret_file);
+};
+
 struct machine {
 	atomic_uint refs;
 	/*
@@ -35,6 +45,8 @@ struct machine {
 	 * fuzzers, which know numbers of areas but no IOVAs (see include/uiommufd/mock.h).
 	 */
 	void (*rewrite)(struct ucmd *ucmd, unsigned int cmd);
+
+	struct machine_host *host; /* set before there are devices */
 
 	struct hazard hazard;	   /* DMA that is running */
 	atomic_ulong spaces;	   /* address spaces of stage 1 that IOMMUs have numbered */
@@ -45,12 +57,15 @@ struct machine {
 	struct lock lock; /* RANK_MACHINE; guards users' growth, parts, and devices and groups */
 	struct user_account *_Atomic users; /* only ever grows: read without the lock */
 	LIST_HEAD(, machine_part) parts;
+	LIST_HEAD(, machine_node) nodes;
 };
 
 struct machine *machine_get(struct machine *machine);
 /* The account of a user id, made on first use; NULL when out of memory. */
 struct user_account *machine_user(struct machine *machine, uid_t uid);
-/* The part of this key, or NULL. With machine->lock held. */
+/* Shows a node from now on. */
+void machine_add_node(struct machine *machine, struct machine_node *node);
+/* The part of this key, or NULL. With machine->lock held. Parts are freed in the opposite order of their coming. */
 struct machine_part *machine_find_part(struct machine *machine, const void *key);
 
 #endif

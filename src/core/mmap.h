@@ -11,6 +11,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "core/shared_memory.h"
+
 struct client;
 struct ctx;
 struct file;
@@ -19,12 +21,7 @@ struct file_mapping;
 struct mmap_region {
 	LIST_ENTRY(mmap_region) link; /* in the context's list */
 	uint64_t offset, length;      /* as the program names it */
-	char *host;		      /* our view of the memory */
-	/* In whose descriptor table the memory's descriptor is, which the program may close: see open_memory() in mmap.c. */
-	int fd;
-	pid_t pid, tid;
-	dev_t dev;
-	ino_t ino;
+	struct shared_memory memory;
 };
 
 /* Zeroed memory of `length` bytes (whole pages) at an offset of its own. -ENOMEM. With the context locked, as all of these. */

@@ -129,7 +129,7 @@ static int offer_region(struct viommu *viommu, const struct user_data *data)
 	rc = mmap_region_new(viommu->object.ctx, REGION_LENGTH, &viommu->region);
 	if (rc)
 		return rc;
-	memcpy(viommu->region->host, &io.in_data, sizeof(io.in_data));
+	memcpy(viommu->region->memory.host, &io.in_data, sizeof(io.in_data));
 	io.out_data = io.in_data;
 	io.out_mmap_offset = viommu->region->offset;
 	io.out_mmap_length = viommu->region->length;

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports. They outlive what they do DMA for: a function is bound as one device after another, and each time is held still.
+ *
+ * A port says that it is busy, then looks whether the function is held; who holds it says so first, then looks for busy ports. Both have
+ * a full fence in between, so one of them sees the other.
+ */
+#include "pci/port.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/guard.h"
+
+#define BOUNCE 4096
+
+/* ---- life ---- */
+
+static int bind_port(struct uiommufd_port *port, struct device *device)
+{
+	int rc = dma_port_init(&port->dma, device);
+
+	port->bound = !rc;
+	return rc;
+}
+
+static void unbind_port(struct uiommufd_port *port)
+{
+	if (port->bound)
+		dma_port_done(&port->dma);
+	port->bound = false;
+}
+
+int uiommufd_port_new(struct uiommufd_device *device, struct uiommufd_port **ret_port)
+{
+	struct pci_function *function = pci_of(device);
+	struct uiommufd_port *port = mem_zalloc(sizeof(*port));
+	int rc = 0;
+
+	if (!port)
+		return -ENOMEM;
+	port->function = function;
+	lock_take(&function->work_lock);
+	if (function->device)
+		rc = bind_port(port, function->device);
+	if (!rc)
+		LIST_INSERT_HEAD(&function->ports, port, link);
+	lock_release(&function->work_lock);
+	if (rc) {
+		free(port);
+		return rc;
+	}
+	*ret_port = port;
+	return 0;
+}
+
+static void free_port(struct uiommufd_port *port)
+{
+	LIST_REMOVE(port, link);
+	unbind_port(port);
+	free(port);
+}
+
+void uiommufd_port_free(struct uiommufd_port *port)
+{
+	if (!port)
+		return;
+	LOCK_SCOPED(&port->function->work_lock);
+	free_port(port);
+}
+
+void pci_free_ports(struct pci_function *function)
+{
+	struct uiommufd_port *port;
+
+	LOCK_SCOPED(&function->work_lock);
+	while ((port = LIST_FIRST(&function->ports)))
+		free_port(port);
+}
+
+static void unbind_all(struct pci_function *function)
+{
+	struct uiommufd_port *port;
+
+	LIST_FOREACH(port, &function->ports, link)
+		unbind_port(port);
+	function->device = NULL;
+}
+
+int pci_bind(struct pci_function *function, struct device *device)
+{
+	struct uiommufd_port *port;
+
+	LOCK_SCOPED(&function->work_lock);
+	LIST_FOREACH(port, &function->ports, link) {
+		int rc = bind_port(port, device);
+
+		if (rc) {
+			unbind_all(function);
+			return rc;
+		}
+	}
+	function->device = device;
+	return 0;
+}
+
+void pci_unbind(struct pci_function *function)
+{
+	LOCK_SCOPED(&function->work_lock);
+	unbind_all(function);
+}
+
+/* Ports are busy for the time of a copy, so this yields rather than sleeps. */
+void pci_wait_for_ports(struct pci_function *function)
+{
+	struct uiommufd_port *port;
+
+	LOCK_SCOPED(&function->work_lock);
+	LIST_FOREACH(port, &function->ports, link)
+		while (atomic_load(&port->busy))
+			sched_yield();
+}
+
+/* ---- DMA ---- */
+
+static void leave(struct uiommufd_port *port)
+{
+	atomic_store_explicit(&port->busy, false, memory_order_release);
+}
+
+/* May DMA be done now? leave() after success alone. */
+static int enter(struct uiommufd_port *port)
+{
+	struct pci_function *function = port->function;
+	int rc = 0;
+
+	atomic_store(&port->busy, true);
+	if (atomic_load(&function->holders))
+		rc = -ECANCELED;
+	else if (!(pci_command(function) & PCI_COMMAND_MASTER))
+		rc = -EACCES;
+	else if (!port->bound)
+		rc = -EFAULT;
+	if (rc)
+		leave(port);
+	return rc;
+}
+
+int uiommufd_dma_read(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, void *buf,
+		      size_t len)
+{
+	int rc;
+
+	port->fault = iova;
+	rc = enter(port);
+	if (rc)
+		return rc;
+	rc = dma_read(&port->dma, pasid, iova, buf, len, &port->fault);
+	leave(port);
+	return rc;
+}
+
+int uiommufd_dma_write(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, const void *buf,
+		       size_t len)
+{
+	int rc;
+
+	port->fault = iova;
+	rc = enter(port);
+	if (rc)
+		return rc;
+	rc = dma_write(&port->dma, pasid, iova, buf, len, &port->fault);
+	leave(port);
+	return rc;
+}
+
+uint64_t uiommufd_fault(const struct uiommufd_port *port)
+{
+	return port->fault;
+}
+
+/* As much as is in one piece at both ends, without a buffer. -EFAULT: it has to go by one. */
+static int copy_direct(struct uiommufd_port *port, uint32_t pasid, uint64_t to, uint64_t from,
+		       size_t *len)
+{
+	char *dst, *src;
+	int rc = -EFAULT;
+
+	/* Two ranges; a section has one. */
+	dma_enter(&port->dma, 0, UINT64_MAX);
+	src = dma_translate(&port->dma, pasid, from, len, false);
+	dst = src ? dma_translate(&port->dma, pasid, to, len, true) : NULL;
+	if (dst)
+		rc = guard_copy(dst, src, *len);
+	dma_leave(&port->dma);
+	return rc;
+}
+
+static int copy_bounced(struct uiommufd_port *port, uint32_t pasid, uint64_t to, uint64_t from,
+			size_t *len)
+{
+	char buf[BOUNCE];
+	int rc;
+
+	if (*len > sizeof(buf))
+		*len = sizeof(buf);
+	rc = dma_read(&port->dma, pasid, from, buf, *len, &port->fault);
+	return rc ? rc : dma_write(&port->dma, pasid, to, buf, *len, &port->fault);
+}
+
+/* The longest section: who takes memory away waits for it. */
+#define SECTION ((size_t)64 << 10)
+
+int uiommufd_dma_copy(struct uiommufd_port *port, uint32_t pasid, uint64_t to, uint64_t from,
+		      size_t len)
+{
+	int rc = 0;
+
+	while (len && !rc) {
+		size_t n = len < SECTION ? len : SECTION, part = n;
+
+		port->fault = from;
+		rc = enter(port);
+		if (rc)
+			break;
+		rc = copy_direct(port, pasid, to, from, &part);
+		if (rc) {
+			part = n;
+			rc = copy_bounced(port, pasid, to, from, &part);
+		}
+		leave(port);
+		to += part;
+		from += part;
+		len -= part;
+	}
+	return rc;
+}
+
+void *uiommufd_dma_begin(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, size_t *len,
+			 bool write)
+{
+	uint64_t last = iova + (*len - 1);
+	void *memory;
+
+	port->fault = iova;
+	if (enter(port))
+		return NULL;
+	dma_enter(&port->dma, iova, last < iova ? UINT64_MAX : last);
+	memory = dma_translate(&port->dma, pasid, iova, len, write);
+	if (!memory) {
+		dma_leave(&port->dma);
+		leave(port);
+	}
+	return memory;
+}
+
+void uiommufd_dma_end(struct uiommufd_port *port)
+{
+	dma_leave(&port->dma);
+	leave(port);
+}
+
+int uiommufd_copy(void *to, const void *from, size_t len)
+{
+	return guard_copy(to, from, len);
+}
+
+/* Nobody takes requests. */
+int uiommufd_page_request(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, bool write)
+{
+	port->fault = iova;
+	return atomic_load(&port->function->holders) ? -ECANCELED : -EFAULT;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Workers: threads that call a model's `run` for the queues that were kicked, and holding them still. */
+#include <errno.h>
+
+#include "core/host.h"
+#include "pci/function.h"
+#include "pci/port.h"
+
+/* ---- the worker ---- */
+
+/* A queue that was kicked and that nobody runs, or NULL. Queues take turns. */
+static struct pci_queue *next_queue(struct pci_function *function)
+{
+	unsigned int n = function->model.queues;
+
+	for (unsigned int i = 0; function->kicked && i < n; i++) {
+		struct pci_queue *queue = &function->queues[(function->next_queue + i) % n];
+
+		if (!queue->kicked || queue->running)
+			continue;
+		function->next_queue = (unsigned int)(queue - function->queues + 1) % n;
+		return queue;
+	}
+	return NULL;
+}
+
+/* With work_lock, which is released meanwhile. */
+static void run_queue(struct pci_function *function, struct uiommufd_port *port,
+		      struct pci_queue *queue)
+{
+	queue->kicked = false;
+	queue->running = true;
+	function->kicked--;
+	function->running++;
+	lock_release(&function->work_lock);
+	function->model.run(function->state, port, (unsigned int)(queue - function->queues));
+	lock_take(&function->work_lock);
+	queue->running = false;
+	function->running--;
+	if (atomic_load(&function->holders))
+		pthread_cond_broadcast(&function->idle);
+	/* It was kicked again while it ran: another worker may have passed it by. */
+	if (queue->kicked)
+		pthread_cond_signal(&function->work);
+}
+
+static void worker_run(void *arg)
+{
+	struct uiommufd_port *port = arg;
+	struct pci_function *function = port->function;
+	struct pci_queue *queue;
+
+	lock_take(&function->work_lock);
+	while (!function->ending) {
+		queue = atomic_load(&function->holders) ? NULL : next_queue(function);
+		if (queue)
+			run_queue(function, port, queue);
+		else
+			lock_wait(&function->work_lock, &function->work);
+	}
+	function->threads--;
+	pthread_cond_broadcast(&function->idle);
+	lock_release(&function->work_lock);
+}
+
+static int start_worker(struct pci_function *function)
+{
+	struct machine_host *host = function->machine->host;
+	struct uiommufd_port *port;
+	int rc;
+
+	rc = uiommufd_port_new(pci_model_device(function), &port);
+	if (rc)
+		return rc;
+	lock_take(&function->work_lock);
+	function->threads++;
+	lock_release(&function->work_lock);
+	rc = host->ops->thread(host, worker_run, port);
+	if (!rc)
+		return 0;
+	lock_take(&function->work_lock);
+	function->threads--;
+	lock_release(&function->work_lock);
+	uiommufd_port_free(port);
+	return rc;
+}
+
+int pci_enable(struct pci_function *function)
+{
+	int rc = 0;
+
+	if (!function->model.run)
+		return 0;
+	/* threads changes here and in pci_end_workers() alone: the caller's are one at a time. */
+	while (!rc && function->threads < function->model.workers)
+		rc = start_worker(function);
+	return rc;
+}
+
+void pci_end_workers(struct pci_function *function)
+{
+	LOCK_SCOPED(&function->work_lock);
+	function->ending = true;
+	atomic_fetch_add(&function->holders, 1);
+	pthread_cond_broadcast(&function->work);
+	while (function->threads)
+		lock_wait(&function->work_lock, &function->idle);
+}
+
+/* ---- kicks ---- */
+
+void uiommufd_kick(struct uiommufd_device *device, unsigned int queue)
+{
+	struct pci_function *function = pci_of(device);
+
+	if (queue >= function->model.queues || !function->model.run)
+		return;
+	LOCK_SCOPED(&function->work_lock);
+	if (function->queues[queue].kicked)
+		return;
+	function->queues[queue].kicked = true;
+	function->kicked++;
+	pthread_cond_signal(&function->work);
+}
+
+void uiommufd_lock(struct uiommufd_device *device)
+{
+	lock_take(&pci_of(device)->lock);
+}
+
+void uiommufd_unlock(struct uiommufd_device *device)
+{
+	lock_release(&pci_of(device)->lock);
+}
+
+/* ---- holding still ---- */
+
+void pci_hold(struct pci_function *function)
+{
+	bool first;
+
+	lock_take(&function->work_lock);
+	first = !atomic_fetch_add(&function->holders, 1);
+	while (function->running)
+		lock_wait(&function->work_lock, &function->idle);
+	lock_release(&function->work_lock);
+	if (first && function->model.quiesce)
+		function->model.quiesce(function->state, true);
+	pci_wait_for_ports(function);
+}
+
+void pci_release(struct pci_function *function)
+{
+	if (atomic_load(&function->holders) == 1 && function->model.quiesce)
+		function->model.quiesce(function->state, false);
+	LOCK_SCOPED(&function->work_lock);
+	atomic_fetch_sub(&function->holders, 1);
+	pthread_cond_broadcast(&function->work);
+}

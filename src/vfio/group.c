@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* Groups: /dev/vfio/N, and devices that are used by way of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "base/alloc.h"
+#include "core/client.h"
+#include "ioas/ioas.h"
+#include "vfio/internal.h"
+
+/* A group's one descriptor; devices that came from it keep it. */
+struct vfio_group_file {
+	struct file file;
+	struct vfio_group *group;
+	struct machine *machine; /* a reference */
+	struct ctx *container;	 /* a reference, or NULL */
+	unsigned int devices;	 /* that are open by it: files */
+};
+
+#define NAME_MAX_BYTES 128
+
+/* ---- containers ---- */
+
+/* The IOAS that container users work on, made if there is none. */
+static int make_compat_ioas(struct ctx *ctx)
+{
+	struct ioas *ioas;
+	int rc;
+
+	LOCK_SCOPED(&ctx->lock);
+	if (ctx->vfio_ioas)
+		return 0;
+	rc = ioas_new(ctx, &ioas);
+	if (rc)
+		return rc;
+	object_publish(&ioas->object);
+	ctx->vfio_ioas = ioas;
+	return 0;
+}
+
+static int set_container(struct vfio_group_file *file, struct file *container)
+{
+	struct ctx *ctx = ctx_of_file(container);
+	int rc;
+
+	LOCK_SCOPED(&file->group->vfio->lock);
+	if (file->container || !ctx)
+		return -EINVAL;
+	rc = make_compat_ioas(ctx);
+	if (rc)
+		return rc;
+	ctx_get(ctx);
+	file->container = ctx;
+	return 0;
+}
+
+static long ioctl_set_container(struct vfio_group_file *file, struct client *client, uint64_t arg)
+{
+	struct file *container;
+	int32_t fd;
+	int rc;
+
+	if (client_read(client, &fd, arg, sizeof(fd)))
+		return -EFAULT;
+	if (fd < 0)
+		return -EINVAL;
+	rc = client->ops->fd_file(client, fd, &container);
+	if (rc)
+		return rc == -ENOENT ? -EINVAL : rc;
+	rc = set_container(file, container);
+	file_put(container);
+	return rc;
+}
+
+static long ioctl_unset_container(struct vfio_group_file *file)
+{
+	struct ctx *ctx;
+
+	lock_take(&file->group->vfio->lock);
+	ctx = file->devices ? NULL : file->container;
+	if (ctx)
+		file->container = NULL;
+	lock_release(&file->group->vfio->lock);
+	if (!ctx)
+		return file->devices ? -EBUSY : -EINVAL;
+	ctx_put(ctx);
+	return 0;
+}
+
+static long ioctl_get_status(struct vfio_group_file *file, struct client *client, uint64_t arg)
+{
+	struct vfio_group_status status;
+	int rc = vfio_read_head(client, &status, arg, sizeof(status));
+
+	if (rc)
+		return rc;
+	lock_take(&file->group->vfio->lock);
+	status.flags =
+		VFIO_GROUP_FLAGS_VIABLE | (file->container ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0);
+	lock_release(&file->group->vfio->lock);
+	return client_write(client, arg, &status, sizeof(status));
+}
+
+/* ---- GET_DEVICE_FD ---- */
+
+/* A string of the client's, with its end. -EFAULT; -EINVAL: it is too long. */
+static int read_string(struct client *client, uint64_t at, char text[NAME_MAX_BYTES])
+{
+	for (size_t i = 0; i < NAME_MAX_BYTES; i++) {
+		if (client_read(client, &text[i], at + i, 1))
+			return -EFAULT;
+		if (!text[i])
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static struct vfio_device *find_device(struct vfio_group *group, const char *name)
+{
+	struct vfio_device *device;
+
+	LIST_FOREACH(device, &group->vfio->devices, link)
+		if (device->group == group && !strcmp(device->function->name, name))
+			break;
+	return device;
+}
+
+/* To the IOAS of the container. */
+static int attach_compat(struct vfio_device *device)
+{
+	struct ctx *ctx = device->ctx;
+	uint32_t pt_id;
+
+	LOCK_SCOPED(&ctx->lock);
+	if (!ctx->vfio_ioas)
+		return -ENODEV;
+	pt_id = ctx->vfio_ioas->object.id;
+	return device_attach(device->device, 0, &pt_id);
+}
+
+/* One more user of the device; the first opens it. */
+static int use_device(struct vfio_device *device, struct ctx *ctx)
+{
+	int rc;
+
+	if (device->users) {
+		device->users++;
+		return 0;
+	}
+	rc = vfio_open_device(device, ctx);
+	if (rc)
+		return rc;
+	rc = attach_compat(device);
+	if (rc) {
+		device->users = 0;
+		vfio_close_device(device);
+	}
+	return rc;
+}
+
+static int open_device(struct vfio_group_file *group, const char *name, struct vfio_file **ret_file)
+{
+	struct vfio_device *device;
+	struct vfio_file *file;
+	int rc;
+
+	LOCK_SCOPED(&group->group->vfio->lock);
+	if (!group->container)
+		return -EINVAL;
+	device = find_device(group->group, name);
+	if (!device)
+		return -ENODEV;
+	rc = vfio_file_new(device, &vfio_group_device_ops, &file);
+	if (rc)
+		return rc;
+	file->group = group;
+	file_get(&group->file);
+	group->devices++;
+	rc = use_device(device, group->container);
+	atomic_store(&file->bound, !rc);
+	*ret_file = file;
+	return rc;
+}
+
+static long ioctl_get_device_fd(struct vfio_group_file *group, struct client *client, uint64_t arg)
+{
+	struct vfio_file *file = NULL;
+	char name[NAME_MAX_BYTES];
+	int rc = read_string(client, arg, name);
+
+	if (!rc)
+		rc = open_device(group, name, &file);
+	if (!rc)
+		rc = client->ops->fd_install(client, &file->file);
+	if (rc < 0 && file)
+		file_put(&file->file);
+	return rc;
+}
+
+/* ---- the file ---- */
+
+static long group_ioctl(struct file *base, struct client *client, unsigned int cmd, uint64_t arg)
+{
+	struct vfio_group_file *file = (struct vfio_group_file *)base;
+
+	switch (cmd) {
+	case VFIO_GROUP_GET_STATUS:
+		return ioctl_get_status(file, client, arg);
+	case VFIO_GROUP_SET_CONTAINER:
+		return ioctl_set_container(file, client, arg);
+	case VFIO_GROUP_UNSET_CONTAINER:
+		return ioctl_unset_container(file);
+	case VFIO_GROUP_GET_DEVICE_FD:
+		return ioctl_get_device_fd(file, client, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static void group_release(struct file *base)
+{
+	struct vfio_group_file *file = (struct vfio_group_file *)base;
+	struct vfio *vfio = file->group->vfio;
+
+	lock_take(&vfio->lock);
+	file->group->opened = NULL;
+	lock_release(&vfio->lock);
+	if (file->container)
+		ctx_put(file->container);
+	machine_put(file->machine);
+	free(file);
+}
+
+static const struct file_ops group_ops = {
+	.link = "/dev/vfio/",
+	.ioctl = group_ioctl,
+	.release = group_release,
+};
+
+void vfio_group_file_put(struct vfio_group_file *file)
+{
+	lock_take(&file->group->vfio->lock);
+	file->devices--;
+	lock_release(&file->group->vfio->lock);
+	file_put(&file->file);
+}
+
+static int open_group(struct machine *machine, struct machine_node *node, struct client *client,
+		      struct file **ret_file)
+{
+	struct vfio_group *group = (struct vfio_group *)node;
+	struct vfio_group_file *file;
+
+	LOCK_SCOPED(&group->vfio->lock);
+	if (group->opened || group->cdevs_bound)
+		return -EBUSY;
+	file = mem_zalloc(sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	file_init(&file->file, &group_ops);
+	file->group = group;
+	file->machine = machine_get(machine);
+	group->opened = file;
+	*ret_file = &file->file;
+	return 0;
+}
+
+int vfio_group_get(struct vfio *vfio, unsigned int number, struct vfio_group **ret_group)
+{
+	struct vfio_group *group;
+
+	LIST_FOREACH(group, &vfio->groups, link)
+		if (group->number == number)
+			break;
+	if (!group) {
+		group = mem_zalloc(sizeof(*group));
+		if (!group)
+			return -ENOMEM;
+		group->vfio = vfio;
+		group->number = number;
+		snprintf(group->path, sizeof(group->path), "vfio/%u", number);
+		group->node = (struct machine_node){.path = group->path, .open = open_group};
+		LIST_INSERT_HEAD(&vfio->groups, group, link);
+		machine_add_node(vfio->machine, &group->node);
+	}
+	*ret_group = group;
+	return 0;
+}
