@@ -68,6 +68,15 @@ void mmio_target_get(struct mmio_target *target)
 	atomic_fetch_add_explicit(&target->refs, 1, memory_order_relaxed);
 }
 
+bool mmio_target_try(struct mmio_target *target)
+{
+	unsigned int refs = atomic_load_explicit(&target->refs, memory_order_relaxed);
+
+	while (refs && !atomic_compare_exchange_weak(&target->refs, &refs, refs + 1))
+		;
+	return refs;
+}
+
 void mmio_target_put(struct mmio_target *target)
 {
 	if (atomic_fetch_sub_explicit(&target->refs, 1, memory_order_acq_rel) != 1)

@@ -38,6 +38,8 @@ struct mmio_target {
 
 void mmio_target_init(struct mmio_target *target, const struct mmio_target_ops *ops);
 void mmio_target_get(struct mmio_target *target);
+/* False: the last reference is gone, and it will be released. */
+bool mmio_target_try(struct mmio_target *target);
 void mmio_target_put(struct mmio_target *target);
 
 struct mmio_area {

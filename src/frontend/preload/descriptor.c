@@ -2,6 +2,7 @@
 /* Which descriptors are ours, and the numbers that the shim keeps for itself. */
 #include "frontend/preload/descriptor.h"
 
+#include "base/inject.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/service/quiet.h"
@@ -19,6 +20,8 @@
 
 /* Number + 1, 0 is free. Ordinary memory: a child after fork has to know what to close. */
 static atomic_int reserved[RESERVED_MAX];
+/* Those that a child after fork keeps, as it keeps the mappings that they stand for. */
+static atomic_bool kept[RESERVED_MAX];
 static atomic_int reserved_by; /* the process whose they are */
 /* One more than the highest number that ever was known: where searches end. */
 static atomic_int slots_end;
@@ -124,8 +127,6 @@ static int find_remote(struct process *process, int fd, uintptr_t slot,
 		descriptor->host = (struct remote_host *)(slot & ~SLOT_REMOTE);
 	else
 		rc = remote_attach(&process->remotes, fd, &descriptor->host);
-	if (!rc)
-		descriptor_remember(fd, (uintptr_t)descriptor->host | SLOT_REMOTE);
 	return rc;
 }
 
@@ -144,10 +145,13 @@ static int find_ours(int fd, uintptr_t slot, struct descriptor *descriptor)
 		rc = claim(process, fd, &descriptor->identity, &descriptor->local);
 	if (rc)
 		return rc;
-	if (!descriptor->local)
-		return find_remote(process, fd, 0, descriptor);
-	descriptor_remember(fd, (uintptr_t)descriptor->local);
-	return 0;
+	return descriptor->local ? 0 : find_remote(process, fd, 0, descriptor);
+}
+
+static uintptr_t slot_for(const struct descriptor *descriptor)
+{
+	return descriptor->local ? (uintptr_t)descriptor->local
+				 : (uintptr_t)descriptor->host | SLOT_REMOTE;
 }
 
 void descriptors_leave(void)
@@ -196,6 +200,34 @@ int descriptor_find(int fd, struct descriptor *ret_descriptor)
 			rc = find_ours(fd, slot, &descriptor);
 		if (rc)
 			return rc;
+		descriptor_remember(fd, slot_for(&descriptor));
+	}
+	*ret_descriptor = descriptor;
+	return 0;
+}
+
+int descriptor_find_kept(struct descriptor_kept *keep, struct descriptor *ret_descriptor)
+{
+	struct descriptor descriptor = {.identity = keep->identity};
+	struct process *process;
+	uintptr_t slot = 0;
+	int rc;
+
+	if (!descriptors)
+		return -EBADF;
+	wait_while_leaving();
+	process = atomic_load_explicit(&descriptors->process, memory_order_acquire);
+	if (process && atomic_load_explicit(&keep->process, memory_order_acquire) == process)
+		slot = atomic_load_explicit(&keep->slot, memory_order_relaxed);
+	if (slot && !(slot & SLOT_TAGS) && endpoint_get((struct endpoint *)slot)) {
+		descriptor.local = (struct endpoint *)slot;
+	} else {
+		rc = find_ours(atomic_load(&keep->fd), slot & SLOT_REMOTE ? slot : 0, &descriptor);
+		if (rc)
+			return rc;
+		/* In this order: who sees the process sees its slot. */
+		atomic_store_explicit(&keep->slot, slot_for(&descriptor), memory_order_relaxed);
+		atomic_store_explicit(&keep->process, process_get(), memory_order_release);
 	}
 	*ret_descriptor = descriptor;
 	return 0;
@@ -296,7 +328,7 @@ static int high_start(void)
 	return start < 3 ? 3 : start;
 }
 
-int descriptor_reserve(int fd)
+static int reserve(int fd, bool keep)
 {
 	int high = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, high_start());
 
@@ -306,6 +338,7 @@ int descriptor_reserve(int fd)
 		int none = 0;
 
 		if (atomic_compare_exchange_strong(&reserved[i], &none, high + 1)) {
+			atomic_store(&kept[i], keep);
 			atomic_store(&reserved_by, getpid());
 			descriptor_set(high, SLOT_RESERVED);
 			REAL(close)(fd);
@@ -314,6 +347,23 @@ int descriptor_reserve(int fd)
 	}
 	REAL(close)(high);
 	return -EMFILE;
+}
+
+int descriptor_reserve(int fd)
+{
+	return reserve(fd, false);
+}
+
+int descriptor_keep(int fd)
+{
+	int copy = inject_fail() ? -1 : REAL(fcntl)(fd, F_DUPFD_CLOEXEC, 0), rc;
+
+	if (copy < 0)
+		return -EMFILE;
+	rc = reserve(copy, true);
+	if (rc < 0)
+		REAL(close)(copy);
+	return rc;
 }
 
 unsigned int descriptor_next_reserved(unsigned int first)
@@ -362,14 +412,21 @@ void descriptor_release(int fd)
 	REAL(close)(fd);
 }
 
+/* In a child, whose table says nothing of them yet. */
+static void keep_or_close(int i)
+{
+	int number = atomic_load(&reserved[i]);
+
+	if (number && atomic_load(&kept[i]))
+		descriptor_set(number - 1, SLOT_RESERVED);
+	else if (atomic_exchange(&reserved[i], 0))
+		REAL(close)(number - 1);
+}
+
 void descriptor_reserved_drop(void)
 {
 	if (atomic_load(&reserved_by) == getpid())
 		return;
-	for (int i = 0; i < RESERVED_MAX; i++) {
-		int number = atomic_exchange(&reserved[i], 0);
-
-		if (number)
-			REAL(close)(number - 1);
-	}
+	for (int i = 0; i < RESERVED_MAX; i++)
+		keep_or_close(i);
 }

@@ -102,6 +102,23 @@ struct descriptor {
 int descriptor_find(int fd, struct descriptor *ret_descriptor);
 void descriptor_done(struct descriptor *descriptor);
 
+/*
+ * A reserved number that a mapping of the file keeps, so that it stays open as long as in Linux, where a mapping holds its file. A child after fork has it too;
+ * exec closes it.
+ */
+struct descriptor_kept {
+	atomic_int fd;
+	struct identity identity;
+	/* What was found last, and for which process that holds: see descriptor_slot(). */
+	_Atomic uintptr_t slot;
+	struct process *_Atomic process;
+};
+
+/* A duplicate of fd at such a number, or -EMFILE. descriptor_release() closes it. */
+int descriptor_keep(int fd);
+/* As descriptor_find(). Allowed in handlers of faults. */
+int descriptor_find_kept(struct descriptor_kept *keep, struct descriptor *ret_descriptor);
+
 /* A request about it to where it is hosted: the call's result. */
 int64_t descriptor_ask(int fd, const struct descriptor *descriptor, struct wire_msg *msg,
 		       int *ret_fd);

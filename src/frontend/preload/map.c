@@ -4,6 +4,7 @@
  * memory goes the core is told, for it may be pinned; after it has changed what was believed of it is forgotten.
  */
 #include "frontend/preload/defer.h"
+#include "frontend/preload/mapping.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/trace.h"
@@ -43,57 +44,6 @@ static void changed(const void *addr, size_t len)
 		mm_forget(process->client.mm, (uintptr_t)addr, len);
 }
 
-static int mapping_remote(int fd, struct descriptor *descriptor, struct file_mapping *mapping)
-{
-	struct wire_msg msg = {
-		.op = WIRE_MMAP,
-		.arg = {mapping->offset, mapping->length, (uint64_t)mapping->prot,
-			(uint64_t)mapping->flags},
-	};
-	int64_t rc = descriptor_ask(fd, descriptor, &msg, &mapping->fd);
-
-	if (rc < 0)
-		return (int)rc;
-	mapping->fd_offset = msg.arg[0];
-	mapping->length = msg.arg[1];
-	mapping->piece = msg.arg[2];
-	mapping->trap = (enum file_trap)msg.arg[3];
-	return mapping->fd < 0 ? -ENODEV : 0;
-}
-
-/* False: fd isn't ours. Else *ret_addr is mmap()'s result. */
-static bool map_ours(const struct mmap_call *call, void **ret_addr)
-{
-	struct file_mapping mapping = {
-		.offset = (uint64_t)call->offset,
-		.length = call->length,
-		.prot = call->prot,
-		.flags = call->flags,
-		.fd = -1,
-	};
-	struct descriptor descriptor = {};
-	int rc = descriptor_find(call->fd, &descriptor);
-
-	if (rc == -ENOENT || rc == -EBADF)
-		return false;
-	*ret_addr = MAP_FAILED;
-	if (!rc && !call->length)
-		rc = -EINVAL;
-	else if (!rc && descriptor.local)
-		rc = file_mmap(descriptor.local->file, process_client(process_get()), &mapping);
-	else if (!rc)
-		rc = mapping_remote(call->fd, &descriptor, &mapping);
-	if (!rc)
-		*ret_addr = REAL(mmap)(call->addr, mapping.length, call->prot, call->flags,
-				       mapping.fd, (off_t)mapping.fd_offset);
-	else
-		errno = -rc;
-	if (mapping.fd >= 0)
-		REAL(close)(mapping.fd);
-	descriptor_done(&descriptor);
-	return true;
-}
-
 static void *map(const struct mmap_call *call)
 {
 	bool replaces = (call->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) == MAP_FIXED;
@@ -103,8 +53,10 @@ static void *map(const struct mmap_call *call)
 	if (replaces) {
 		going(call->addr, call->length);
 		hugepages_gone(call->addr, call->length);
+		if (mapping_gone(call->addr, call->length))
+			return MAP_FAILED;
 	}
-	if (file && descriptor_slot(call->fd) != SLOT_FOREIGN && map_ours(call, &addr)) {
+	if (file && descriptor_slot(call->fd) != SLOT_FOREIGN && mapping_new(call, &addr)) {
 		if (trace_on)
 			trace_mmap(call, addr);
 	} else if (!((call->flags & MAP_HUGETLB) || call->fd != -1) ||
@@ -136,6 +88,8 @@ SHIM int munmap(void *addr, size_t length)
 	int rc;
 
 	going(addr, length);
+	if (mapping_gone(addr, length))
+		return -1;
 	rc = REAL(munmap)(addr, length);
 	changed(addr, length);
 	if (!rc)
@@ -164,16 +118,27 @@ SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 		va_start(list, flags);
 		fixed = va_arg(list, void *);
 		va_end(list);
+	}
+	if (!mapping_may_move(old, old_len, new_len, flags))
+		return MAP_FAILED;
+	if (flags & MREMAP_FIXED) {
 		going(fixed, new_len);
+		if (mapping_gone(fixed, new_len))
+			return MAP_FAILED;
 	}
 	/* Services of others can't follow it. */
 	if (flags & MREMAP_MAYMOVE && process_if_any())
 		remotes_going(&process_if_any()->remotes, (uintptr_t)old, old_len);
-	if (new_len < old_len)
+	if (new_len < old_len) {
 		going((char *)old + new_len, old_len - new_len);
+		if (mapping_gone((char *)old + new_len, old_len - new_len))
+			return MAP_FAILED;
+	}
 	addr = REAL(mremap)(old, old_len, new_len, flags, fixed);
 	if (addr != MAP_FAILED && addr != old && old_len)
 		moved(old, addr, old_len < new_len ? old_len : new_len);
+	if (addr != MAP_FAILED && addr != old)
+		mmio_move((uintptr_t)old, (uintptr_t)addr, old_len < new_len ? old_len : new_len);
 	changed(old, old_len);
 	if (addr != MAP_FAILED)
 		changed(addr, new_len);
@@ -182,7 +147,7 @@ SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 
 SHIM int mprotect(void *addr, size_t length, int prot)
 {
-	int rc = REAL(mprotect)(addr, length, prot);
+	int rc = mapping_protect(addr, length, prot);
 
 	changed(addr, length);
 	return rc;

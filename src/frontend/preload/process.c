@@ -9,6 +9,7 @@
 #include "base/guard.h"
 #include "base/inject.h"
 #include "frontend/preload/fail_nth.h"
+#include "frontend/preload/held.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/view.h"
 
@@ -151,6 +152,7 @@ void process_moved_descriptor(int from, int to)
 {
 	struct process *process = atomic_load(&descriptors->process);
 
+	held_moved(from, to);
 	if (!process)
 		return;
 	service_moved(process->service, from, to);
