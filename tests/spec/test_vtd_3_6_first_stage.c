@@ -368,14 +368,6 @@ static void compare(const struct vtd_options *options, unsigned int levels, unsi
 	free(copy);
 }
 
-/* SPEC_ROUNDS: how many times as many as by default. */
-static unsigned int rounds(void)
-{
-	const char *env = getenv("SPEC_ROUNDS");
-
-	return env ? atoi(env) : 1;
-}
-
 static void same_as_the_obvious_walker(void **state)
 {
 	/* So small that something is evicted all the time, and large. */
@@ -383,9 +375,9 @@ static void same_as_the_obvious_walker(void **state)
 
 	for (unsigned int levels = 4; levels <= 5; levels++) {
 		for (unsigned int flags = 0; flags < 8; flags++) {
-			compare(&no_caches, levels, flags, 20000 * rounds());
-			compare(&small, levels, flags, 20000 * rounds());
-			compare(NULL, levels, flags, 20000 * rounds());
+			compare(&no_caches, levels, flags, 20000 * nested_world_rounds());
+			compare(&small, levels, flags, 20000 * nested_world_rounds());
+			compare(NULL, levels, flags, 20000 * nested_world_rounds());
 		}
 	}
 }
