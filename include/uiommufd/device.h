@@ -152,34 +152,75 @@ struct uiommufd_model {
 
 /* ---- what a model can ask its host ---- */
 
-/* The value of an option, or NULL: not given. It lives as long as the device. */
+/*
+ * The value of an option, or NULL if it was not given. It lives as long as the device.
+ */
 UIOMMUFD_API const char *uiommufd_option(struct uiommufd_device *device, const char *key);
 /*
- * The same as a number: decimal or 0x, with K, M, G or T for powers of 1024. *ret_value is left alone if it is not given.
- * -EINVAL: no number (and that has been told).
+ * The value of an option as a number: decimal or 0x, with K, M, G or T for powers of 1024.
+ *
+ * *ret_value is left alone if the option was not given.
+ *
+ * Errors:
+ *   -EINVAL  it is no number, and that has been told
  */
 UIOMMUFD_API int uiommufd_option_number(struct uiommufd_device *device, const char *key,
 					uint64_t *ret_value);
-/* Says in a sentence why create fails: shown to who started the machine, with the device's name before it. Returns -EINVAL. */
+/*
+ * Says in a sentence why create fails.
+ *
+ * It is shown to who started the machine, with the device's name before it.
+ *
+ * Errors:
+ *   -EINVAL  always: so that create can return it
+ */
 UIOMMUFD_API int uiommufd_complain(struct uiommufd_device *device, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The image of a BAR, or of config space (256 or 4096 bytes). It stays where it is; page-aligned. */
+/*
+ * The image of a BAR.
+ *
+ * It stays where it is, at a multiple of 4096. NULL: the model has no such BAR.
+ */
 UIOMMUFD_API void *uiommufd_bar(struct uiommufd_device *device, unsigned int bar);
+/*
+ * The image of config space, of 256 or 4096 bytes.
+ *
+ * It stays where it is. The host lays out the header and these capabilities: power management at 0x40, MSI at 0x50, MSI-X at 0x70, PCI Express
+ * at 0x80 to 0xbb, ATS, PRI and PASID between 0x100 and 0x127. What the model does not have leaves its place free, and a model may put registers of
+ * its own there and in all the rest.
+ */
 UIOMMUFD_API uint8_t *uiommufd_config(struct uiommufd_device *device);
 
-/* Asks for `run` of a queue. Any thread, with or without the lock. */
+/*
+ * Asks for `run` of a queue.
+ *
+ * Any thread, with or without the device's lock.
+ */
 UIOMMUFD_API void uiommufd_kick(struct uiommufd_device *device, unsigned int queue);
-/* The device's lock, for run, which comes without. Not for callbacks, which have it; no DMA while it is held. */
+/*
+ * Takes the device's lock.
+ *
+ * For run, which comes without it. Not for callbacks, which have it; no DMA while it is held.
+ */
 UIOMMUFD_API void uiommufd_lock(struct uiommufd_device *device);
+/*
+ * Gives the device's lock back.
+ */
 UIOMMUFD_API void uiommufd_unlock(struct uiommufd_device *device);
 
 /*
- * Raises an MSI-X or MSI vector, whichever the driver has enabled; nothing if neither is, or the vector is masked (then it is pending). Any
- * thread, with or without the lock.
+ * Raises an MSI-X or MSI vector, whichever the driver has enabled.
+ *
+ * Nothing happens if neither is. A vector that the driver takes no interrupts of is pending, and raised when it does. Any thread, with or without
+ * the device's lock.
  */
 UIOMMUFD_API void uiommufd_interrupt(struct uiommufd_device *device, unsigned int vector);
-/* Drives the INTx pin. Counts only while MSI and MSI-X are off. Any thread. */
+/*
+ * Drives the INTx pin.
+ *
+ * It counts only while MSI and MSI-X are off. Any thread, with or without the device's lock.
+ */
 UIOMMUFD_API void uiommufd_intx(struct uiommufd_device *device, bool asserted);
 
 /* ---- DMA ---- */
@@ -188,45 +229,95 @@ UIOMMUFD_API void uiommufd_intx(struct uiommufd_device *device, bool asserted);
 #define UIOMMUFD_NO_PASID 0
 
 /*
- * A port for a thread of the model's own; workers get theirs. Not for two threads at once. -ENOMEM. Freed before destroy returns.
+ * Makes a port for a thread of the model's own; workers get theirs.
+ *
+ * Not for two threads at once. Those that are left when destroy returns are freed.
+ *
+ * Errors:
+ *   -ENOMEM
  */
 UIOMMUFD_API int uiommufd_port_new(struct uiommufd_device *device, struct uiommufd_port **ret_port);
+/*
+ * Frees a port.
+ */
 UIOMMUFD_API void uiommufd_port_free(struct uiommufd_port *port);
 
 /*
- * Copies len bytes from or to an IOVA. Not from callbacks, nor with the lock held.
+ * Copies bytes from an IOVA.
+ *
+ * Not from callbacks, nor with the device's lock held. An access of 1, 2, 4 or 8 bytes at a multiple of that is one load or store, and accesses of
+ * one port are seen in their order.
  *
  * If the driver's page table lets the device ask for pages (PRI), a page that is absent is asked for, and waited for, as long as it takes;
  * then the access is tried again.
  *
- * -EFAULT: nothing is attached, mapped or permitted there; uiommufd_fault() tells where. What comes before may have been copied.
- * -EACCES: Bus Master is off. -ECANCELED: the device is being reset: return from run.
+ * Errors:
+ *   -EFAULT  nothing is attached, mapped or permitted there; uiommufd_fault() tells where. What comes before may have been copied
+ *   -EACCES  Bus Master is off
+ *   -ECANCELED  the device is being reset: return from run
  */
 UIOMMUFD_API int uiommufd_dma_read(struct uiommufd_port *port, uint32_t pasid, uint64_t iova,
 				   void *buf, size_t len);
+/*
+ * Copies bytes to an IOVA.
+ *
+ * All else is as for uiommufd_dma_read().
+ *
+ * Errors:
+ *   -EFAULT  nothing is attached, mapped or permitted there
+ *   -EACCES  Bus Master is off
+ *   -ECANCELED  the device is being reset: return from run
+ */
 UIOMMUFD_API int uiommufd_dma_write(struct uiommufd_port *port, uint32_t pasid, uint64_t iova,
 				    const void *buf, size_t len);
-/* From one IOVA to another, which may not overlap, without a buffer in between. Errors as above. */
+/*
+ * Copies from one IOVA to another, without a buffer in between.
+ *
+ * The ranges may not overlap. All else is as for uiommufd_dma_read().
+ *
+ * Errors:
+ *   -EFAULT  nothing is attached, mapped or permitted at one of the two
+ *   -EACCES  Bus Master is off
+ *   -ECANCELED  the device is being reset: return from run
+ */
 UIOMMUFD_API int uiommufd_dma_copy(struct uiommufd_port *port, uint32_t pasid, uint64_t to,
 				   uint64_t from, size_t len);
-/* Where the last DMA of this port failed with -EFAULT: the first IOVA that could not be had. */
+/*
+ * Where the last DMA of a port failed with -EFAULT: the first IOVA that could not be had.
+ */
 UIOMMUFD_API uint64_t uiommufd_fault(const struct uiommufd_port *port);
 
 /*
- * For work in place: the memory behind an IOVA, good until uiommufd_dma_end(); in between the thread must not wait, nor do other DMA by this
- * port: the program's unmap waits for it. *len (in: what is wanted, at least 1) becomes what follows in one piece. The program may take the memory's
- * permissions away meanwhile: access it with uiommufd_copy() only. NULL: as -EFAULT, or memory that can only be copied; then
- * uiommufd_dma_end() is not called.
+ * The memory behind an IOVA, for work in place.
+ *
+ * It is good until uiommufd_dma_end(); in between the thread must not wait, nor do other DMA by this port: the program's unmap waits for it. *len (in:
+ * what is wanted, at least 1) becomes what follows in one piece. The program may take the memory's permissions away meanwhile: access it with
+ * uiommufd_copy() only.
+ *
+ * NULL: it is as when uiommufd_dma_read() fails, or it is memory that can only be copied; then uiommufd_dma_end() is not called.
  */
 UIOMMUFD_API void *uiommufd_dma_begin(struct uiommufd_port *port, uint32_t pasid, uint64_t iova,
 				      size_t *len, bool write);
+/*
+ * Ends what uiommufd_dma_begin() began.
+ */
 UIOMMUFD_API void uiommufd_dma_end(struct uiommufd_port *port);
-/* memcpy() that survives memory which is gone: 0 or -EFAULT. */
+/*
+ * As memcpy(), and survives memory which is gone.
+ *
+ * Errors:
+ *   -EFAULT  it is; part may have been copied
+ */
 UIOMMUFD_API int uiommufd_copy(void *to, const void *from, size_t len);
 
 /*
- * Asks for one page (PRI), for models that order pages ahead, and waits for the answer. `write`: to be written. 0: try again;
- * -EFAULT: the answer was INVALID, or nobody takes requests; -ECANCELED: reset.
+ * Asks for one page (PRI) and waits for the answer.
+ *
+ * For models that order pages ahead; accesses ask by themselves. `write`: the page will be written. 0: try again.
+ *
+ * Errors:
+ *   -EFAULT  the answer was INVALID, or nobody takes requests
+ *   -ECANCELED  the device is being reset: return from run
  */
 UIOMMUFD_API int uiommufd_page_request(struct uiommufd_port *port, uint32_t pasid, uint64_t iova,
 				       bool write);
