@@ -18,10 +18,21 @@ enum {
 };
 
 static TLS int thread_state;
+static TLS uint64_t thread_hidden;
 
 void guard_thread_blocks(bool blocks)
 {
 	thread_state = blocks ? THREAD_BLOCKS : THREAD_OPEN;
+}
+
+void guard_thread_hide(uint64_t signals)
+{
+	thread_hidden = signals & GUARD_SIGNALS;
+}
+
+uint64_t guard_thread_hidden(void)
+{
+	return thread_hidden;
 }
 
 int guard_thread_forget(void)

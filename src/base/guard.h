@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdint.h>
 
 typedef int (*guard_sigaction_fn)(int, const struct sigaction *, struct sigaction *);
 
@@ -58,6 +59,17 @@ int guard_sigaction(int sig, const struct sigaction *act, struct sigaction *ret_
 
 /* Tells that this thread now blocks SIGSEGV or SIGBUS, or no longer does. */
 void guard_thread_blocks(bool blocks);
+
+/* Signal sets as the kernel has them, one word. */
+#define GUARD_SIGNAL(sig) ((uint64_t)1 << ((sig)-1))
+#define GUARD_SIGNALS	  (GUARD_SIGNAL(SIGSEGV) | GUARD_SIGNAL(SIGBUS))
+
+/*
+ * For frontends that keep these signals open though the program has blocked them: which of them this thread believes to block. A fault then kills, as it
+ * does in a thread that blocks; a signal that somebody has sent is blocked and sent again, and waits.
+ */
+void guard_thread_hide(uint64_t signals);
+uint64_t guard_thread_hidden(void);
 
 /*
  * Copies; both sides may be bad, and may not overlap. 0, or -EFAULT when part may have been copied.

@@ -3,14 +3,9 @@
 #ifndef UIOMMUFD_BASE_GUARD_PRIVATE_H
 #define UIOMMUFD_BASE_GUARD_PRIVATE_H
 
-#include <signal.h>
 #include <stddef.h>
-#include <stdint.h>
 
-/* Signal sets are the kernel's here, one word: libc's are longer than what the kernel writes into a
- * ucontext. */
-#define GUARD_SIGNAL(sig) ((uint64_t)1 << ((sig)-1))
-#define GUARD_SIGNALS	  (GUARD_SIGNAL(SIGSEGV) | GUARD_SIGNAL(SIGBUS))
+#include "base/guard.h"
 
 /* The copying function, [guard_bytes, guard_bytes_end), and where a fault in it continues. */
 int guard_bytes(void *dst, const void *src, size_t len) __attribute__((visibility("hidden")));

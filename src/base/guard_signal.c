@@ -137,11 +137,42 @@ static void run(const struct sigaction *action, int sig, siginfo_t *info, void *
 	guard_thread_restore(state);
 }
 
+/* Blocked where the thread goes on, and sent again: it waits until the program opens it. */
+static void put_off(int sig, siginfo_t *info, ucontext_t *context)
+{
+	uint64_t mask;
+
+	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
+	mask |= GUARD_SIGNAL(sig);
+	memcpy(&context->uc_sigmask, &mask, sizeof(mask));
+	mask = GUARD_SIGNAL(sig);
+	sys_raw(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, sizeof(mask));
+	/* One that was sent to the process may be another thread's to take. */
+	if (info->si_code == SI_TKILL)
+		sys_raw(SYS_rt_tgsigqueueinfo, sys_raw(SYS_getpid), sys_raw(SYS_gettid), sig, info);
+	else
+		sys_raw(SYS_rt_sigqueueinfo, sys_raw(SYS_getpid), sig, info);
+}
+
+/* The thread believes to block it. */
+static void chain_hidden(int sig, siginfo_t *info, void *ucontext)
+{
+	if (info->si_code > 0)
+		die_of(sig, info);
+	else
+		put_off(sig, info, ucontext);
+}
+
 void guard_chain(int sig, siginfo_t *info, void *ucontext)
 {
-	struct sigaction action = next_take(sig);
+	struct sigaction action;
 	bool sent = info->si_code <= 0;
 
+	if (guard_thread_hidden() & GUARD_SIGNAL(sig)) {
+		chain_hidden(sig, info, ucontext);
+		return;
+	}
+	action = next_take(sig);
 	if (action.sa_handler == SIG_IGN && sent)
 		return;
 	if (action.sa_handler == SIG_IGN || action.sa_handler == SIG_DFL)

@@ -5,6 +5,7 @@
 #include <ucontext.h>
 
 #include "base/sys.h"
+#include "frontend/preload/mask.h"
 #include "frontend/preload/real.h"
 
 #define SIGNALS 64 /* of the kernel: 1 to 64 */
@@ -88,6 +89,12 @@ static void remember(int sig, const struct sigaction *act)
 	atomic_store(&programs[sig].now, next);
 }
 
+void defer_translate(int sig, struct sigaction *action)
+{
+	if (action->sa_sigaction == on_signal)
+		*action = *atomic_load(&programs[sig].now);
+}
+
 int defer_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	struct sigaction ours, was, program = {0};
@@ -101,6 +108,7 @@ int defer_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 		ours = *act;
 		ours.sa_sigaction = on_signal;
 		ours.sa_flags = (act->sa_flags | SA_SIGINFO) & ~(int)SA_RESETHAND;
+		mask_open(&ours.sa_mask);
 		remember(sig, act);
 		act = &ours;
 	}

@@ -40,5 +40,7 @@ static inline void defer_end(void)
 
 /* sigaction() with our handler in front of the program's. 0 or -errno. */
 int defer_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+/* An action that may be our handler becomes the program's. */
+void defer_translate(int sig, struct sigaction *action);
 
 #endif

@@ -53,12 +53,12 @@ static void *map(const struct mmap_call *call)
 	if (replaces) {
 		going(call->addr, call->length);
 		hugepages_gone(call->addr, call->length);
-		if (mapping_gone(call->addr, call->length))
-			return MAP_FAILED;
 	}
 	if (file && descriptor_slot(call->fd) != SLOT_FOREIGN && mapping_new(call, &addr)) {
 		if (trace_on)
 			trace_mmap(call, addr);
+	} else if (replaces && mapping_gone(call->addr, call->length)) {
+		addr = MAP_FAILED;
 	} else if (!((call->flags & MAP_HUGETLB) || call->fd != -1) ||
 		   !hugepages_mmap(call, &addr)) {
 		addr = REAL(mmap)(call->addr, call->length, call->prot, call->flags, call->fd,

@@ -97,6 +97,17 @@ static int map_rest(struct mapping *mapping, size_t at)
 	return rc;
 }
 
+/* What stands there goes. */
+static int replace(const struct mapping *mapping)
+{
+	const struct mmap_call *call = mapping->call;
+
+	if ((call->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != MAP_FIXED ||
+	    (uintptr_t)call->addr % PAGE)
+		return 0;
+	return mmio_remove((uintptr_t)call->addr, mapping->length);
+}
+
 /* Addresses for all pieces. */
 static int reserve(struct mapping *mapping)
 {
@@ -127,7 +138,9 @@ static int map(struct mapping *mapping)
 		rc = held_get(mapping->call->fd, &mapping->target);
 	if (rc)
 		return rc;
-	rc = reserve(mapping);
+	rc = replace(mapping);
+	if (!rc)
+		rc = reserve(mapping);
 	if (!rc) {
 		rc = map_rest(mapping, 0);
 		if (rc) {

@@ -8,11 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -70,6 +74,30 @@
 	F(sighandler_t, __sysv_signal, (int sig, sighandler_t handler), (sig, handler))            \
 	F(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))        \
 	F(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))    \
+	F(int, sigsuspend, (const sigset_t *set), (set))                                           \
+	F(int, ppoll,                                                                              \
+	  (struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *set),    \
+	  (fds, n, timeout, set))                                                                  \
+	F(int, __ppoll_chk,                                                                        \
+	  (struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *set,     \
+	   size_t size),                                                                           \
+	  (fds, n, timeout, set, size))                                                            \
+	F(int, pselect,                                                                            \
+	  (int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,         \
+	   const sigset_t *set),                                                                   \
+	  (n, in, out, except, timeout, set))                                                      \
+	F(int, epoll_pwait,                                                                        \
+	  (int epoll, struct epoll_event *events, int n, int timeout, const sigset_t *set),        \
+	  (epoll, events, n, timeout, set))                                                        \
+	F(int, epoll_pwait2,                                                                       \
+	  (int epoll, struct epoll_event *events, int n, const struct timespec *timeout,           \
+	   const sigset_t *set),                                                                   \
+	  (epoll, events, n, timeout, set))                                                        \
+	F(int, pthread_create,                                                                     \
+	  (pthread_t * thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg),       \
+	  (thread, attr, run, arg))                                                                \
+	F(int, pthread_attr_setsigmask_np, (pthread_attr_t * attr, const sigset_t *set),           \
+	  (attr, set))                                                                             \
 	F(void, _exit, (int status), (status))                                                     \
 	F(void, _Exit, (int status), (status))                                                     \
 	F(void, quick_exit, (int status), (status))                                                \
