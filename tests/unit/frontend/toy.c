@@ -6,9 +6,13 @@
 #include "core/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct machine {
@@ -20,6 +24,12 @@ struct toy {
 	struct machine *machine;
 	_Atomic uint64_t number;
 	atomic_bool readable;
+	/* Registers, made when they are used first, and whose descriptor they are. */
+	pthread_mutex_t bar_lock;
+	char *bar;
+	int bar_fd;
+	pid_t bar_owner;
+	_Atomic uint64_t loads;
 };
 
 static const struct file_ops toy_ops, event_ops;
@@ -32,6 +42,7 @@ static int toy_new(struct machine *machine, const struct file_ops *ops, struct t
 		return -ENOMEM;
 	file_init(&toy->file, ops);
 	toy->machine = machine;
+	pthread_mutex_init(&toy->bar_lock, NULL);
 	atomic_fetch_add(&machine->live, 1);
 	*ret_toy = toy;
 	return 0;
@@ -42,6 +53,10 @@ static void toy_release(struct file *file)
 	struct toy *toy = (struct toy *)file;
 
 	atomic_fetch_sub(&toy->machine->live, 1);
+	if (toy->bar)
+		munmap(toy->bar, TOY_BAR_PAGES);
+	if (getpid() == toy->bar_owner)
+		close(toy->bar_fd);
 	free(toy);
 }
 
@@ -148,9 +163,99 @@ static ssize_t event_read(struct file *file, struct client *client, uint64_t buf
 	return 5;
 }
 
+static void toy_store(struct toy *toy, uint64_t at, uint64_t value, size_t len)
+{
+	if (at == TOY_BELL)
+		__atomic_fetch_add((uint64_t *)(toy->bar + TOY_RUNG), value, __ATOMIC_SEQ_CST);
+	else
+		memcpy(toy->bar + at, &value, len);
+}
+
+static void toy_make_bar(struct toy *toy)
+{
+	pthread_mutex_lock(&toy->bar_lock);
+	if (!toy->bar) {
+		toy->bar_owner = getpid();
+		toy->bar_fd = memfd_create("toy", MFD_CLOEXEC);
+		if (toy->bar_fd < 0 || ftruncate(toy->bar_fd, TOY_BAR_PAGES))
+			abort();
+		toy->bar = mmap(NULL, TOY_BAR_PAGES, PROT_READ | PROT_WRITE, MAP_SHARED,
+				toy->bar_fd, 0);
+	}
+	pthread_mutex_unlock(&toy->bar_lock);
+}
+
+static bool toy_register(struct toy *toy, size_t count, int64_t pos)
+{
+	toy_make_bar(toy);
+	return pos >= 0 && count <= 8 && pos + (int64_t)count <= TOY_BAR_PAGES;
+}
+
+static ssize_t toy_write(struct file *file, struct client *client, uint64_t buf, size_t count,
+			 int64_t pos)
+{
+	uint64_t value = 0;
+	int rc;
+
+	if (!toy_register((struct toy *)file, count, pos))
+		return -EINVAL;
+	if (pos == TOY_REFUSED)
+		return -EIO;
+	rc = client_read(client, &value, buf, count);
+	if (rc)
+		return rc;
+	toy_store((struct toy *)file, (uint64_t)pos, value, count);
+	return (ssize_t)count;
+}
+
+static ssize_t toy_read(struct file *file, struct client *client, uint64_t buf, size_t count,
+			int64_t pos)
+{
+	struct toy *toy = (struct toy *)file;
+	uint64_t value = 0;
+	int rc;
+
+	if (!toy_register((struct toy *)file, count, pos))
+		return -EINVAL;
+	if (pos == TOY_REFUSED)
+		return -EIO;
+	memcpy(&value, toy->bar + pos, count);
+	if (pos == TOY_COUNT)
+		value = atomic_fetch_add(&toy->loads, 1) + 1;
+	rc = client_write(client, buf, &value, count);
+	return rc ? rc : (ssize_t)count;
+}
+
+/* The caller's table may be another one. */
+static int toy_memory(const struct toy *toy)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)toy->bar_owner, toy->bar_fd);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static int toy_mmap(struct file *file, struct client *client, struct file_mapping *mapping)
+{
+	static const enum file_trap traps[] = {FILE_TRAP_STORES, FILE_TRAP_NONE, FILE_TRAP_ALL};
+
+	if ((mapping->flags & MAP_TYPE) != MAP_SHARED || mapping->offset >= TOY_BAR_PAGES ||
+	    mapping->length > TOY_BAR_PAGES - mapping->offset)
+		return -EINVAL;
+	toy_make_bar((struct toy *)file);
+	mapping->fd = toy_memory((struct toy *)file);
+	mapping->fd_offset = mapping->offset;
+	mapping->piece = 4096;
+	mapping->trap = traps[mapping->offset / 4096];
+	return mapping->fd < 0 ? -ENOMEM : 0;
+}
+
 static const struct file_ops toy_ops = {
 	.link = "/dev/iommu",
 	.ioctl = toy_ioctl,
+	.read = toy_read,
+	.write = toy_write,
+	.mmap = toy_mmap,
 	.release = toy_release,
 };
 

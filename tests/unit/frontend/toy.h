@@ -20,6 +20,18 @@
 #define TOY_EVENT    _IO(';', 8) /* like TOY_NEW, with real readiness */
 #define TOY_NATIVE                                                                                 \
 	_IO(';', 9) /* arg: a descriptor of a pipe or file: writes "toy" to a duplicate */
-#define TOY_MAPPABLE _IO(';', 10)
+
+/*
+ * A toy can be mapped, and read and written at the same offsets: a device's registers.
+ * Page 0: stores are trapped. What is stored to BELL is added to RUNG; all else is kept.
+ * Page 1: plain memory.
+ * Page 2: all is trapped. A load of COUNT gives how many loads there were; EIO refuses.
+ */
+#define TOY_PAGES     3
+#define TOY_BELL      0x10
+#define TOY_RUNG      0x18
+#define TOY_COUNT     0x2010
+#define TOY_REFUSED   0x2020
+#define TOY_BAR_PAGES (TOY_PAGES * 4096)
 
 #endif
