@@ -43,6 +43,11 @@ static void rank_take(const struct lock *lock)
 	held[lock->rank] = lock;
 }
 
+static void rank_tried(const struct lock *lock)
+{
+	held[lock->rank] = lock;
+}
+
 static void rank_release(const struct lock *lock)
 {
 	lock_assert_held(lock);
@@ -69,6 +74,10 @@ void lock_assert_held(const struct lock *lock)
 #else
 
 static void rank_take(const struct lock *lock)
+{
+}
+
+static void rank_tried(const struct lock *lock)
 {
 }
 
@@ -102,6 +111,14 @@ void lock_take(struct lock *lock)
 {
 	rank_take(lock);
 	pthread_mutex_lock(&lock->mutex);
+}
+
+bool lock_try(struct lock *lock)
+{
+	if (pthread_mutex_trylock(&lock->mutex))
+		return false;
+	rank_tried(lock);
+	return true;
 }
 
 void lock_release(struct lock *lock)

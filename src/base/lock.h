@@ -7,6 +7,7 @@
 #define UIOMMUFD_BASE_LOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 enum lock_rank {
 	RANK_MMIO = 1,	/* frontend: stores to one file that is mapped */
@@ -32,6 +33,8 @@ struct lock {
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_done(struct lock *lock);
 void lock_take(struct lock *lock);
+/* Takes it if nobody has it: true. Never waits, so its rank may be below those that are held. */
+bool lock_try(struct lock *lock);
 void lock_release(struct lock *lock);
 void lock_assert_held(const struct lock *lock);
 /* Waits on cond; the lock is released meanwhile and must be the last one taken. */
