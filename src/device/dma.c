@@ -231,7 +231,8 @@ static int find_target(struct dma_port *port, const struct dma_access *copy, str
 {
 	const struct area *area;
 
-	port->repairable = true;
+	port->repairable = !port->device->iommu_dev->no_page_requests;
+	port->refused = (struct stage1){0};
 	target->address = copy->iova;
 	target->len = copy->len;
 	target->paging = find_paging(port->device, copy->pasid);
@@ -269,8 +270,10 @@ static int copy_locked(struct dma_port *port, const struct dma_access *copy, siz
 
 	LOCK_SCOPED(&port->device->object.ctx->lock);
 	rc = find_target(port, copy, &target);
-	if (rc)
+	if (rc) {
+		nested_report(port, copy->pasid, copy->perm, copy->iova);
 		return rc;
+	}
 	*len = target.len;
 	area = target.entry.value;
 	offset = area->offset + (target.address - target.entry.first);

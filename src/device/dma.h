@@ -47,6 +47,7 @@ struct dma_port {
 	struct dma_hit *hits;	   /* the large ones, then the small ones */
 	struct nested_hit *nested; /* of stage 1 (device/nested.c) */
 	bool repairable;	   /* the last failure was one that a page request may help */
+	struct stage1 refused;	   /* what stage 1 said to it */
 };
 
 /* -ENOMEM. The device outlives its ports. */

@@ -248,10 +248,23 @@ int nested_resolve(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_
 					       &memory.memory, &found);
 	if (rc) {
 		port->repairable = found.recoverable;
+		port->refused = found;
 		return -EFAULT;
 	}
+	port->repairable &= !found.final;
 	if (found.last - *address < *len - 1)
 		*len = found.last - *address + 1;
 	*address = found.address + (*address - found.first);
 	return 0;
+}
+
+void nested_report(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_t iova)
+{
+	const struct stage1_request request = {pasid, perm, iova};
+	struct device_attachment *own = device_attachment_for(port->device, pasid);
+	struct domain *domain = own ? own->hwpt->domain : NULL;
+
+	if (!domain || !domain->ops->report || (port->repairable && own->hwpt->fault))
+		return;
+	domain->ops->report(domain, port->device->iommu_dev, &request, &port->refused);
 }

@@ -26,6 +26,8 @@ char *nested_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, siz
  */
 int nested_resolve(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_t *address,
 		   size_t *len);
+/* After nested_resolve() has failed, under the same lock: tells the model that the access has, unless a page request will be made of it. */
+void nested_report(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_t iova);
 /* The port's part; -ENOMEM. */
 int nested_init(struct dma_port *port);
 void nested_done(struct dma_port *port);

@@ -103,6 +103,10 @@ struct stage1 {
 	const _Atomic uint64_t *version;
 	uint64_t seen;
 	bool recoverable; /* on -EFAULT: a page request may help */
+	bool final; /* else: what stage 2 refuses is refused for good, no page request helps */
+	/* On -EFAULT: why, in the model's own words, for its report(). */
+	uint32_t reason;
+	uint64_t detail;
 };
 
 struct domain_ops {
@@ -116,6 +120,12 @@ struct domain_ops {
 	int (*translate)(struct domain *domain, struct iommu_dev *dev,
 			 const struct stage1_request *request, const struct pt_memory *memory,
 			 struct stage1 *ret);
+	/*
+	 * The access that translate() refused so has failed: nobody takes a page request of it, or that did not help. With the context's lock
+	 * held. Empty: nobody is told.
+	 */
+	void (*report)(struct domain *domain, struct iommu_dev *dev,
+		       const struct stage1_request *request, const struct stage1 *stage1);
 	void (*free)(struct domain *domain);
 };
 
@@ -140,6 +150,7 @@ struct iommu_dev {
 	void *iommu;	     /* which of the model's IOMMUs: nesting objects must agree */
 	uint32_t max_pasids; /* 0: none */
 	bool ats_not_supported;
+	bool no_page_requests;	     /* its faults never wait, whatever it is attached to */
 	bool pasid_exec, pasid_priv; /* the device's PASID capability has these permissions */
 	const struct reserved_region *reserved; /* n_reserved of them, constant */
 	size_t n_reserved;

@@ -96,6 +96,12 @@ void iotlb_invalidate(struct iotlb *cache, const struct iotlb_space *space, uint
 		      uint64_t first, uint64_t last);
 void iotlb_space_settle(struct iotlb_space *space);
 
+/*
+ * Drops nothing, but all versions change: what has been remembered by them has to be looked up again. For when something in front of the cache
+ * has changed.
+ */
+void iotlb_touch(struct iotlb *cache);
+
 /* How many translations of a space are there; for tests and reports. */
 uint32_t iotlb_count(const struct iotlb *cache, const struct iotlb_space *space);
 
