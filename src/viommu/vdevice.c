@@ -68,6 +68,11 @@ int vdevice_new(struct viommu *viommu, struct iommu_dev *dev, struct object **ba
 	*back = &vdevice->object;
 	LIST_INSERT_HEAD(&viommu->vdevices, vdevice, link);
 	object_use(&viommu->object);
+	rc = viommu->ops->vdevice_init ? viommu->ops->vdevice_init(vdevice) : 0;
+	if (rc) {
+		object_abandon(&vdevice->object);
+		return rc;
+	}
 	*ret_vdevice = vdevice;
 	return 0;
 }

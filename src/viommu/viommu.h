@@ -27,6 +27,8 @@ struct viommu_ops {
 			    struct domain **ret_domain);
 	/* As struct domain_ops' invalidate. */
 	int (*invalidate)(struct viommu *viommu, struct user_array *array);
+	/* A device gets a virtual id: may refuse. Empty: nothing to do. */
+	int (*vdevice_init)(struct vdevice *vdevice);
 	/* The bytes of the model's struct hw_queue of this type, or 0: not supported. */
 	size_t (*hw_queue_size)(struct viommu *viommu, uint32_t type);
 	/* Starts a queue; its memory is pinned and at queue->host. */
@@ -70,7 +72,7 @@ struct vdevice {
 
 /*
  * Not published. `back` is where the device remembers it. -EINVAL: another IOMMU; -EEXIST: the device has one, or the virtual id is
- * taken; -ENOMEM.
+ * taken; errors of the model; -ENOMEM.
  */
 int vdevice_new(struct viommu *viommu, struct iommu_dev *dev, struct object **back,
 		uint64_t virt_id, struct vdevice **ret_vdevice);
