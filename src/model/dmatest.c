@@ -123,7 +123,7 @@ static void dmatest_bar_write(void *state, unsigned int bar, uint64_t offset, ui
 	struct dmatest *dmatest = state;
 
 	if (offset >= MEMORY)
-		memcpy(dmatest->bar + offset, &value, len);
+		reg_put(dmatest->bar, offset, len, value);
 	else
 		reg_store(&(struct reg_file){dmatest_rows, dmatest->bar, dmatest}, offset, value,
 			  len);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Event records (IHI 0070, 7.3), for the guest's event queue. */
+#ifndef UIOMMUFD_HW_SMMUV3_EVENTS_H
+#define UIOMMUFD_HW_SMMUV3_EVENTS_H
+
+#include "hw/smmuv3/cd.h"
+
+/* Puts a fault into stage1->reason and detail, from where smmu_report() takes it. */
+void smmu_fault_pack(const struct smmu_fault *fault, struct stage1 *stage1);
+
+/* domain_ops.report: to the vEVENTQ of the vIOMMU, with the device's virtual StreamID. What stage 2 refused is not the guest's to know. */
+void smmu_report(struct domain *domain, struct iommu_dev *dev, const struct stage1_request *request,
+		 const struct stage1 *stage1);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* The way of an access through the guest's stream table entry, context descriptor and tables (IHI 0070, 3.3 and 3.4). */
+#include "hw/smmuv3/translate.h"
+
+#include <errno.h>
+
+#include "hw/smmuv3/caches.h"
+#include "hw/smmuv3/cd.h"
+#include "hw/smmuv3/events.h"
+
+/* How often a walk begins again since an entry changed under it. A table that changes all the time has no translation worth having. */
+#define MAX_TRIES 100
+
+/* An access on its way. */
+struct trip {
+	struct smmu_domain *nested;
+	struct smmu_viommu *viommu;
+	struct smmuv3_device *device;
+	const struct stage1_request *request;
+	const struct pt_memory *memory;
+	struct smmu_epochs epochs; /* from before anything was read */
+	bool cached; /* the device is behind this page table still: what is found may be remembered */
+	struct smmu_cd cd;
+	struct smmu_fault fault;
+};
+
+static uint64_t page_mask(unsigned int shift)
+{
+	return ((uint64_t)1 << shift) - 1;
+}
+
+static int answer(const struct trip *trip, const struct iotlb_hit *hit, struct stage1 *ret)
+{
+	uint64_t first = trip->request->iova & ~page_mask(hit->shift);
+
+	*ret = (struct stage1){
+		.first = first,
+		.last = first | page_mask(hit->shift),
+		.address = hit->address,
+		.perm = hit->perm,
+		.version = hit->version,
+		.seen = hit->seen,
+		.final = true,
+	};
+	return 0;
+}
+
+/* Stage 1 is passed by: addresses are the guest's physical ones. */
+static int bypass(const struct trip *trip, struct stage1 *ret)
+{
+	const struct iotlb_hit same = {
+		.address = trip->request->iova & ~page_mask(12), .shift = 12, .perm = PT_ALL};
+
+	return answer(trip, &same, ret);
+}
+
+/* ---- the context descriptor ---- */
+
+static int get_cd(struct trip *trip, uint32_t ssid)
+{
+	uint64_t words[SMMU_CD_USED];
+	int rc;
+
+	if (!trip->cached || !smmu_cd_find(trip->viommu, trip->device, ssid, words)) {
+		rc = smmu_cd_read(&trip->nested->ste, trip->memory, ssid, words, &trip->fault);
+		if (rc)
+			return rc;
+		if (trip->cached)
+			smmu_cd_insert(trip->viommu, trip->device, trip->epochs.cds, ssid, words);
+	}
+	rc = smmu_cd_decode(&trip->nested->ste, words, &trip->cd);
+	if (rc)
+		trip->fault = (struct smmu_fault){.type = EVT_C_BAD_CD, .class = EVT_CLASS_CD};
+	return rc;
+}
+
+/* ---- permissions ---- */
+
+/*
+ * What the descriptor and the architecture take from what the tables allow (Arm DDI 0487, D8.4.1): PAN, no execution of what can be written.
+ */
+static uint32_t limit_perm(const struct smmu_cd *cd, uint32_t perm)
+{
+	uint32_t limited = perm;
+
+	if (perm & PT_WRITE)
+		limited &= ~(uint32_t)PT_PRIV_EXEC;
+	if (cd->wxn && perm & PT_PRIV_WRITE)
+		limited &= ~(uint32_t)PT_PRIV_EXEC;
+	if (cd->wxn && perm & PT_WRITE)
+		limited &= ~(uint32_t)PT_EXEC;
+	if (cd->pan && perm & (PT_READ | PT_WRITE))
+		limited &= ~(uint32_t)(PT_PRIV_READ | PT_PRIV_WRITE);
+	return limited;
+}
+
+/* ---- walks ---- */
+
+static void walk_fault(struct trip *trip, enum pt_fault fault, const struct pt_walk *walk)
+{
+	static const uint8_t types[] = {
+		[PT_FAULT_INPUT] = EVT_F_TRANSLATION,	  [PT_FAULT_ABSENT] = EVT_F_TRANSLATION,
+		[PT_FAULT_PERMISSION] = EVT_F_PERMISSION, [PT_FAULT_ACCESS] = EVT_F_ACCESS,
+		[PT_FAULT_RESERVED] = EVT_F_ADDR_SIZE,	  [PT_FAULT_FETCH] = EVT_F_TRANSLATION,
+	};
+
+	trip->fault = (struct smmu_fault){.type = types[fault], .class = EVT_CLASS_IN};
+	if (fault != PT_FAULT_FETCH)
+		return;
+	trip->fault.class = EVT_CLASS_TT;
+	trip->fault.stage2 = true;
+	trip->fault.ipa = walk->trail[walk->trail_len].address;
+}
+
+/* From where walk stands: reads, checks, sets what hardware sets. -ESTALE: an entry changed meanwhile. */
+static int walk_down(struct trip *trip, const struct pt_config *tables, uint64_t va,
+		     struct pt_walk *walk)
+{
+	int rc = pt_walk(tables, trip->memory, va, walk);
+
+	if (rc)
+		return rc;
+	if ((limit_perm(&trip->cd, walk->perm) & trip->request->perm) != trip->request->perm) {
+		walk->fault = PT_FAULT_PERMISSION;
+		return -EFAULT;
+	}
+	return pt_update(tables, trip->memory, trip->request->perm & PT_ANY_WRITE, walk);
+}
+
+/* What a cached table does not have may have been mapped since, which takes no invalidation: failure counts from the top only. */
+static int walk_tables(struct trip *trip, const struct pt_config *tables, uint64_t va,
+		       struct pt_walk *walk)
+{
+	pt_walk_start(tables, walk);
+	if (trip->cached && smmu_tables_find(trip->viommu, trip->cd.asid, va, tables, walk) &&
+	    !walk_down(trip, tables, va, walk))
+		return 0;
+	for (unsigned int tries = 0; tries < MAX_TRIES; tries++) {
+		int rc;
+
+		pt_walk_start(tables, walk);
+		rc = walk_down(trip, tables, va, walk);
+		if (rc != -ESTALE)
+			return rc;
+	}
+	walk->fault = PT_FAULT_ABSENT;
+	return -EFAULT;
+}
+
+static void remember(struct trip *trip, const struct pt_config *tables, uint64_t va,
+		     const struct pt_walk *walk, struct iotlb_hit *hit)
+{
+	if (!trip->cached)
+		return;
+	smmu_tables_insert(trip->viommu, &trip->epochs, trip->cd.asid, va, tables, walk);
+	smmu_tlb_insert(trip->viommu, &trip->epochs, trip->cd.asid, va, walk->leaf.global, hit);
+}
+
+static int translate_by_walk(struct trip *trip, const struct pt_config *tables, uint64_t va,
+			     struct iotlb_hit *ret_hit)
+{
+	struct pt_walk walk;
+	uint32_t perm;
+	int rc = walk_tables(trip, tables, va, &walk);
+
+	if (rc == -EFAULT)
+		walk_fault(trip, walk.fault, &walk);
+	if (rc)
+		return rc;
+	perm = limit_perm(&trip->cd, walk.perm);
+	*ret_hit = (struct iotlb_hit){
+		.address = walk.leaf.address,
+		.shift = walk.leaf.shift,
+		.perm = walk.dirty ? perm : perm & ~(uint32_t)PT_ANY_WRITE,
+	};
+	remember(trip, tables, va, &walk, ret_hit);
+	return 0;
+}
+
+/* ---- the whole way ---- */
+
+static bool has_atc(const struct trip *trip)
+{
+	return trip->cached && trip->device->options.ats && trip->nested->ste.eats == STE_EATS_FULL;
+}
+
+static int translate(struct trip *trip, uint32_t ssid, struct stage1 *ret)
+{
+	const struct smmu_ttb *ttb;
+	struct iotlb_hit hit;
+	uint64_t va;
+	int rc = get_cd(trip, ssid);
+
+	if (rc)
+		return rc;
+	ttb = smmu_cd_ttb(&trip->cd, trip->request->iova, &va);
+	if (!ttb) {
+		walk_fault(trip, PT_FAULT_INPUT, NULL);
+		return -EFAULT;
+	}
+	if (!trip->cached ||
+	    !smmu_tlb_find(trip->viommu, trip->cd.asid, va, trip->request->perm, &hit)) {
+		rc = translate_by_walk(trip, &ttb->tables, va, &hit);
+		if (rc)
+			return rc;
+	}
+	if (has_atc(trip))
+		smmu_atc_insert(trip->device, trip->epochs.atc, trip->request->pasid, va, &hit);
+	return answer(trip, &hit, ret);
+}
+
+/* Which faults of stage 1 wait for an answer (5.4, CD.S): those of the access itself. */
+static bool stalls(const struct trip *trip)
+{
+	return trip->fault.type >= EVT_F_TRANSLATION && trip->fault.class == EVT_CLASS_IN &&
+	       trip->cd.stall && trip->device->options.can_stall;
+}
+
+static bool recorded(const struct trip *trip)
+{
+	return trip->fault.type < EVT_F_TRANSLATION || trip->cd.record;
+}
+
+static void refused(const struct trip *trip, struct stage1 *ret)
+{
+	*ret = (struct stage1){.recoverable = stalls(trip)};
+	if (trip->fault.type && recorded(trip))
+		smmu_fault_pack(&trip->fault, ret);
+}
+
+int smmu_translate(struct domain *domain, struct iommu_dev *dev,
+		   const struct stage1_request *request, const struct pt_memory *memory,
+		   struct stage1 *ret)
+{
+	struct smmu_domain *nested = (struct smmu_domain *)domain;
+	struct smmuv3_device *device = smmu_device_of(dev);
+	struct trip trip = {
+		.nested = nested,
+		.viommu = nested->viommu,
+		.device = device,
+		.request = request,
+		.memory = memory,
+		.epochs = smmu_epochs(nested->viommu, device),
+	};
+	struct iotlb_hit hit;
+	uint32_t ssid;
+	int rc = -EFAULT;
+
+	trip.cached = atomic_load(&device->nested) == domain;
+	if (has_atc(&trip) &&
+	    smmu_atc_find(device, request->pasid, request->iova, request->perm, &hit))
+		return answer(&trip, &hit, ret);
+	switch (smmu_ste_select(&nested->ste, request->pasid, &ssid, &trip.fault)) {
+	case SMMU_S1_BYPASS:
+		return bypass(&trip, ret);
+	case SMMU_S1_TRANSLATE:
+		rc = translate(&trip, ssid, ret);
+		break;
+	case SMMU_S1_FAULT:
+		break;
+	}
+	if (rc)
+		refused(&trip, ret);
+	return rc;
+}
