@@ -43,6 +43,7 @@ struct dense_index {
 
 struct dense {
 	struct dense_index *_Atomic index; /* NULL: few numbers are taken */
+	char apart[64];			   /* readers' words from the writer's */
 	size_t taken;
 	void *slabs;
 	char *fresh, *fresh_end; /* of the last slab */

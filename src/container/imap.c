@@ -13,6 +13,7 @@ void imap_init(struct imap *map)
 	map->levels = 0;
 	map->count = 0;
 	map->store = (struct imap_store){};
+	imap_forget_path(map);
 	atomic_init(&map->root, NULL);
 	atomic_init(&map->generation, 0);
 }
@@ -54,12 +55,12 @@ static void insert_root(struct imap *map, struct imap_slot slot)
 	node_put(leaf, 0, slot);
 	imap_node_seal(leaf, 0, 1);
 	map->levels = 1;
+	imap_forget_path(map);
 	atomic_store_explicit(&map->root, leaf, memory_order_release);
 }
 
 /* Is [.., last] free from the place of the path on? The path leads to the interval's first address. */
-static bool is_free(const struct imap *map, const struct imap_path *path, uint64_t first,
-		    uint64_t last)
+static bool is_free(const struct imap_path *path, uint64_t first, uint64_t last)
 {
 	const struct imap_node *leaf = path->node[0];
 	unsigned int n = path->index[0];
@@ -68,39 +69,41 @@ static bool is_free(const struct imap *map, const struct imap_path *path, uint64
 		return false;
 	if (n < node_count(leaf))
 		return last < node_key(leaf, n);
-	return last <= imap_path_limit(map, path);
+	return last <= path->last;
 }
 
 int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
 {
 	struct imap_slot slot = {first, last, value};
-	struct imap_path path;
+	struct imap_path *path = NULL;
 	int rc;
 
 	assert(first <= last && value);
 	if (map->levels) {
-		imap_descend(map, first, &path);
-		if (!is_free(map, &path, first, last))
+		path = imap_descend(map, first);
+		if (!is_free(path, first, last))
 			return -EEXIST;
 	}
 	rc = reserve(map);
 	if (rc)
 		return rc;
-	if (map->levels) /* NOLINTNEXTLINE: it has not changed since the path was made */
-		imap_change(map, &path, path.index[0], 0, &slot, 1);
+	if (path)
+		imap_change(map, path, path->index[0], 0, &slot, 1);
 	else
 		insert_root(map, slot);
 	map->count++;
 	return 0;
 }
 
-/* The path to the entry that starts at `first`, and its slot. */
-static unsigned int find_exact(const struct imap *map, uint64_t first, struct imap_path *path)
+/* The path to the entry that starts at `first`: in the slot before path->index[0]. */
+static struct imap_path *find_exact(const struct imap *map, uint64_t first)
 {
+	struct imap_path *path;
+
 	assert(map->levels);
-	imap_descend(map, first, path);
+	path = imap_descend(map, first);
 	assert(path->index[0] && node_key(path->node[0], path->index[0] - 1) == first);
-	return path->index[0] - 1;
+	return path;
 }
 
 /*
@@ -124,6 +127,7 @@ static bool raise_key(struct imap_path *path, unsigned int levels)
 		if (!path->index[level])
 			continue;
 		node_set_key(path->node[level], path->index[level], key);
+		path->first = key;
 		return true;
 	}
 	return false;
@@ -131,16 +135,17 @@ static bool raise_key(struct imap_path *path, unsigned int levels)
 
 void *imap_remove(struct imap *map, uint64_t first)
 {
-	struct imap_path path;
-	unsigned int slot = find_exact(map, first, &path);
-	void *value = node_link(path.node[0], slot);
-	bool other_leaf = raise_key(&path, map->levels);
+	struct imap_path *path = find_exact(map, first), before;
+	unsigned int slot = path->index[0] - 1;
+	void *value = node_link(path->node[0], slot);
+	bool other_leaf = raise_key(path, map->levels);
 
-	imap_change(map, &path, slot, 1, NULL, 0);
+	imap_change(map, path, slot, 1, NULL, 0);
 	map->count--;
 	if (other_leaf) {
-		imap_descend(map, first, &path);
-		imap_mend_gaps(map, &path);
+		imap_descend_apart(map, first, &before);
+		imap_widen_gap(map, &before, 0,
+			       before.last - node_extent(before.node[0], before.index[0] - 1));
 	}
 	imap_touch(map);
 	return value;
@@ -148,21 +153,21 @@ void *imap_remove(struct imap *map, uint64_t first)
 
 void *imap_replace(struct imap *map, uint64_t first, void *value)
 {
-	struct imap_path path;
-	unsigned int slot = find_exact(map, first, &path);
-	void *old = node_link(path.node[0], slot);
+	struct imap_path *path = find_exact(map, first);
+	unsigned int slot = path->index[0] - 1;
+	void *old = node_link(path->node[0], slot);
 
 	assert(value);
-	node_set_link(path.node[0], slot, value);
+	node_set_link(path->node[0], slot, value);
 	imap_touch(map);
 	return old;
 }
 
 int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *high)
 {
-	struct imap_path path;
-	unsigned int slot = find_exact(map, first, &path);
-	uint64_t last = node_extent(path.node[0], slot);
+	struct imap_path *path = find_exact(map, first);
+	unsigned int slot = path->index[0] - 1;
+	uint64_t last = node_extent(path->node[0], slot);
 	const struct imap_slot slots[] = {{first, at - 1, low}, {at, last, high}};
 	int rc;
 
@@ -170,7 +175,7 @@ int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *hig
 	rc = reserve(map);
 	if (rc)
 		return rc;
-	imap_change(map, &path, slot, 1, slots, 2);
+	imap_change(map, path, slot, 1, slots, 2);
 	map->count++;
 	imap_touch(map);
 	return 0;
@@ -179,26 +184,24 @@ int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *hig
 bool imap_first_in(const struct imap *map, uint64_t first, uint64_t last,
 		   struct imap_entry *ret_entry)
 {
-	struct imap_path path;
+	struct imap_path *path;
 	unsigned int n;
-	uint64_t limit;
 
 	if (!map->levels)
 		return false;
-	imap_descend(map, first, &path);
-	n = path.index[0];
-	if (n && node_extent(path.node[0], n - 1) >= first)
+	path = imap_descend(map, first);
+	n = path->index[0];
+	if (n && node_extent(path->node[0], n - 1) >= first)
 		n--;
-	if (n == node_count(path.node[0])) {
-		limit = imap_path_limit(map, &path);
-		if (limit >= last)
+	if (n == node_count(path->node[0])) {
+		if (path->last >= last)
 			return false;
-		imap_descend(map, limit + 1, &path);
-		n = path.index[0] - 1;
+		path = imap_descend(map, path->last + 1);
+		n = path->index[0] - 1;
 	}
-	if (node_key(path.node[0], n) > last)
+	if (node_key(path->node[0], n) > last)
 		return false;
-	*ret_entry = entry_at(path.node[0], n);
+	*ret_entry = entry_at(path->node[0], n);
 	return true;
 }
 
@@ -212,13 +215,12 @@ void imap_visit(const struct imap *map, uint64_t first, uint64_t last,
 		void (*visit)(const struct imap_entry *entry, void *arg), void *arg)
 {
 	struct imap_entry entry;
-	struct imap_path path;
-	uint64_t limit = first - 1;
+	struct imap_path path = {.last = first - 1};
 
 	do {
 		if (!map->levels)
 			return;
-		imap_descend(map, limit + 1, &path);
+		imap_descend_apart(map, path.last + 1, &path);
 		for (unsigned int i = path.index[0] - (path.index[0] > 0);
 		     i < node_count(path.node[0]); i++) {
 			entry = entry_at(path.node[0], i);
@@ -227,8 +229,7 @@ void imap_visit(const struct imap *map, uint64_t first, uint64_t last,
 			if (entry.last >= first)
 				visit(&entry, arg);
 		}
-		limit = imap_path_limit(map, &path);
-	} while (limit < last);
+	} while (path.last < last);
 }
 
 /* A gap that is looked for, then found. */
@@ -237,27 +238,53 @@ struct gap_search {
 	uint64_t first, last;
 };
 
-/* The gaps behind the entries below `node`; behind the last one begins an entry at limit + 1. */
-static bool search_gaps(const struct imap_node *node, uint64_t limit, struct gap_search *search)
+/* Addresses that lead to a node. */
+struct span {
+	uint64_t first, last;
+};
+
+static bool search_gaps(struct imap_node *node, struct span span, struct gap_search *search);
+
+/* Below a child. If all of it was searched for nothing, its bound is set right. */
+static bool search_child(struct imap_node *node, unsigned int i, struct span span,
+			 struct gap_search *search)
 {
-	uint64_t state = node_state(node), last;
+	if (node_extent(node, i) < search->min_length)
+		return false;
+	if (search_gaps(node_link(node, i), span, search))
+		return true;
+	if (search->from <= span.first)
+		node_set_extent(node, i, imap_node_gap(node_link(node, i), span.last));
+	return false;
+}
+
+/* The gap behind an entry of a leaf, which ends at `last`. */
+static bool is_gap(const struct imap_node *leaf, unsigned int i, uint64_t last,
+		   struct gap_search *search)
+{
+	if (last < search->from || last - node_extent(leaf, i) < search->min_length)
+		return false;
+	search->first = node_extent(leaf, i) + 1;
+	search->last = last;
+	return true;
+}
+
+/* The gaps behind the entries below `node`. */
+static bool search_gaps(struct imap_node *node, struct span span, struct gap_search *search)
+{
+	uint64_t state = node_state(node);
 	unsigned int count = state_count(state), i;
 	bool inner = state_level(state);
 
 	i = inner ? inner_search(node, count, search->from)
 		  : leaf_search(node, count, search->from);
 	for (i -= !inner && i; i < count; i++) {
-		last = i + 1 < count ? node_key(node, i + 1) - 1 : limit;
-		if (inner) {
-			if (node_extent(node, i) >= search->min_length &&
-			    search_gaps(node_link(node, i), last, search))
-				return true;
-		} else if (last >= search->from &&
-			   last - node_extent(node, i) >= search->min_length) {
-			search->first = node_extent(node, i) + 1;
-			search->last = last;
+		struct span child = {i ? node_key(node, i) : span.first,
+				     i + 1 < count ? node_key(node, i + 1) - 1 : span.last};
+
+		if (inner ? search_child(node, i, child, search)
+			  : is_gap(node, i, child.last, search))
 			return true;
-		}
 	}
 	return false;
 }
@@ -276,13 +303,13 @@ bool imap_next_gap(const struct imap *map, uint64_t from, uint64_t min_length, u
 		   uint64_t *ret_last)
 {
 	struct gap_search search = {.from = from, .min_length = min_length, .last = UINT64_MAX};
-	const struct imap_node *root = atomic_load_explicit(&map->root, memory_order_relaxed);
+	struct imap_node *root = atomic_load_explicit(&map->root, memory_order_relaxed);
 	uint64_t head = root ? lowest(map) : 0;
 
 	assert(min_length);
 	if (from < head && head >= min_length)
 		search.last = head - 1;
-	else if (root && !search_gaps(root, UINT64_MAX, &search))
+	else if (root && !search_gaps(root, (struct span){0, UINT64_MAX}, &search))
 		return false;
 	*ret_first = search.first;
 	*ret_last = search.last;

@@ -30,11 +30,26 @@ struct imap_store {
 	void *chunks;
 };
 
+#define IMAP_MAX_LEVELS 20 /* more than memory for nodes that are one third full */
+
+/*
+ * The way from the root to a leaf, for the writer; addresses [first, last] lead there. The map keeps the last one: changes mostly
+ * come where the one before was.
+ */
+struct imap_path {
+	uint64_t first, last;			 /* first > last: no way */
+	struct imap_node *node[IMAP_MAX_LEVELS]; /* node[0] is the leaf */
+	/* The slot taken; index[0]: entries at or below the address. */
+	unsigned int index[IMAP_MAX_LEVELS];
+};
+
 struct imap {
 	struct imap_node *_Atomic root; /* NULL if the map is empty */
 	_Atomic uint64_t generation;
+	char apart[64];	     /* readers' words from the writer's: two lines of the caches */
 	unsigned int levels; /* of nodes; 0 if the map is empty */
 	size_t count;	     /* entries */
+	struct imap_path finger;
 	struct imap_store store;
 };
 

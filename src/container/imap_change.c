@@ -56,22 +56,43 @@ static uint64_t limit_behind(const struct imap *map, const struct imap_path *pat
 	return UINT64_MAX;
 }
 
-uint64_t imap_path_limit(const struct imap *map, const struct imap_path *path)
-{
-	return map->levels > 1 ? limit_behind(map, path, 1, path->index[1]) : UINT64_MAX;
-}
-
-void imap_descend(const struct imap *map, uint64_t at, struct imap_path *path)
+void imap_descend_apart(const struct imap *map, uint64_t at, struct imap_path *path)
 {
 	struct imap_node *node = atomic_load_explicit(&map->root, memory_order_relaxed);
 
+	path->first = 0;
+	path->last = UINT64_MAX;
 	for (unsigned int level = map->levels - 1; level; level--) {
+		unsigned int count = node_count(node), index = inner_search(node, count, at);
+
 		path->node[level] = node;
-		path->index[level] = inner_search(node, node_count(node), at);
-		node = node_link(node, path->index[level]);
+		path->index[level] = index;
+		if (index)
+			path->first = node_key(node, index);
+		if (index + 1 < count)
+			path->last = node_key(node, index + 1) - 1;
+		node = node_link(node, index);
 	}
 	path->node[0] = node;
 	path->index[0] = leaf_search(node, node_count(node), at);
+}
+
+struct imap_path *imap_descend(const struct imap *map, uint64_t at)
+{
+	/* What it remembers is no part of what the map holds. */
+	struct imap_path *path = (struct imap_path *)&map->finger;
+
+	if (at < path->first || at > path->last)
+		imap_descend_apart(map, at, path);
+	else
+		path->index[0] = leaf_search(path->node[0], node_count(path->node[0]), at);
+	return path;
+}
+
+void imap_forget_path(struct imap *map)
+{
+	map->finger.first = 1;
+	map->finger.last = 0;
 }
 
 static uint64_t leaf_gap(const struct imap_node *node, unsigned int count, uint64_t limit)
@@ -96,35 +117,19 @@ static uint64_t inner_gap(const struct imap_node *node, unsigned int count)
 	return largest;
 }
 
-/* The gap of the path's node at `level` is `gap` now. */
-static void mend_gaps(struct imap *map, struct imap_path *path, unsigned int level, uint64_t gap)
+uint64_t imap_node_gap(const struct imap_node *node, uint64_t limit)
 {
-	uint64_t was, largest;
+	uint64_t state = node_state(node);
 
-	for (; !is_top(map, level); level++) {
-		struct imap_node *parent = path->node[level + 1];
-		unsigned int index = path->index[level + 1];
-
-		was = node_extent(parent, index);
-		if (was == gap)
-			return;
-		node_set_extent(parent, index, gap);
-		if (is_top(map, level + 1))
-			return;
-		largest = node_extent(path->node[level + 2], path->index[level + 2]);
-		if (gap < largest && was < largest)
-			return;
-		if (gap < largest)
-			gap = inner_gap(parent, node_count(parent));
-	}
+	return state_level(state) ? inner_gap(node, state_count(state))
+				  : leaf_gap(node, state_count(state), limit);
 }
 
-void imap_mend_gaps(struct imap *map, struct imap_path *path)
+void imap_widen_gap(struct imap *map, const struct imap_path *path, unsigned int level,
+		    uint64_t gap)
 {
-	uint64_t gap =
-		leaf_gap(path->node[0], node_count(path->node[0]), imap_path_limit(map, path));
-
-	mend_gaps(map, path, 0, gap);
+	while (++level < map->levels && node_extent(path->node[level], path->index[level]) < gap)
+		node_set_extent(path->node[level], path->index[level], gap);
 }
 
 /* A neighbour under the same parent with at most `max` slots: the lower of the two slots of the parent. */
@@ -228,7 +233,7 @@ static struct imap_slot emit(struct imap *map, unsigned int level, const struct 
 	imap_node_seal(node, level, count);
 	return (struct imap_slot){
 		.key = all->slots[start].key,
-		.extent = level ? inner_gap(node, count) : leaf_gap(node, count, limit),
+		.extent = imap_node_gap(node, limit),
 		.link = node,
 	};
 }
@@ -319,7 +324,17 @@ static void drop_levels(struct imap *map, struct leftover *leftover)
 		leftover->nodes[leftover->count++] = root;
 		root = node_link(root, 0);
 		set_root(map, root, map->levels - 1);
+		imap_forget_path(map);
 	}
+}
+
+/* The gap behind an entry of the path's leaf. */
+static uint64_t gap_behind(const struct imap_path *path, unsigned int slot)
+{
+	const struct imap_node *leaf = path->node[0];
+	bool is_last = slot + 1 == node_count(leaf);
+
+	return (is_last ? path->last : node_key(leaf, slot + 1) - 1) - node_extent(leaf, slot);
 }
 
 static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
@@ -338,17 +353,18 @@ static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 		if (plan.n_old == 1 && plan.n_new == 1)
 			break;
 		rebuild(map, path, edit, &plan, leftover);
+		imap_forget_path(map);
 	}
 	leftover->nodes[leftover->count++] = path->node[edit->level];
 	replace(map, path, edit);
-	if (!edit->level)
-		imap_mend_gaps(map, path);
-	else
-		mend_gaps(map, path, edit->level, inner_gap(path->node[edit->level], count));
+	for (unsigned int i = 0; edit->level && i < edit->n_new; i++)
+		imap_widen_gap(map, path, edit->level, edit->slots[i].extent);
+	if (!edit->level && edit->n_new < edit->n_old && edit->pos)
+		imap_widen_gap(map, path, 0, gap_behind(path, edit->pos - 1));
 }
 
 /* A leaf's free slot behind the last entry is filled in place. */
-static bool append(struct imap *map, struct imap_path *path, const struct edit *edit)
+static bool append(struct imap_path *path, const struct edit *edit)
 {
 	struct imap_node *leaf = path->node[0];
 	unsigned int count = node_count(leaf);
@@ -357,7 +373,6 @@ static bool append(struct imap *map, struct imap_path *path, const struct edit *
 		return false;
 	node_put(leaf, count, edit->slots[0]);
 	atomic_store_explicit(&leaf->state, node_state(leaf) + 1, memory_order_release);
-	imap_mend_gaps(map, path);
 	return true;
 }
 
@@ -370,7 +385,7 @@ void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, uns
 	leftover.count = 0;
 	for (unsigned int i = 0; i < n_new; i++)
 		edit.slots[i] = new_slots[i];
-	if (append(map, path, &edit))
+	if (append(path, &edit))
 		return;
 	apply(map, path, &edit, &leftover);
 	drop_levels(map, &leftover);

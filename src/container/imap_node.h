@@ -6,11 +6,14 @@
  *
  *		key			extent				link
  *   leaf	first of the entry	last of the entry		its value
- *   inner	first of the child	largest gap after an entry	the child
- *		(of child 0: 0)     	below the child
+ *   inner	first of the child	no gap after an entry		the child
+ *		(of child 0: 0)     	below the child is larger
  *
  * Keys are exact: that of a child other than 0 is the first of its lowest entry. So the gap behind the last entry of a
  * leaf ends where the next key says, and an address inside a gap leads to the entry below the gap.
+ *
+ * Extents of inner nodes are bounds, so that an insertion, which makes gaps smaller, need not look for the one that is the largest now. A search
+ * that has found nothing below a node sets its bound right. So what an insertion has left undone is done once at the most.
  *
  * How readers do without a lock: a node that a reader can reach is never shifted or emptied. A change fills a new node
  * and links it by storing one pointer. Only single words change in place: a link, a key of an inner node (which moves
@@ -32,8 +35,7 @@
 
 #include "container/imap.h"
 
-#define IMAP_SLOTS	21 /* a node is 8 cache lines */
-#define IMAP_MAX_LEVELS 20 /* more than memory for nodes that are one third full */
+#define IMAP_SLOTS 21 /* a node is 8 cache lines */
 
 struct imap_node {
 	_Atomic uint64_t state;		  /* serial number << 16 | level << 8 | number of slots */
@@ -47,13 +49,6 @@ struct imap_node {
 struct imap_slot {
 	uint64_t key, extent;
 	void *link;
-};
-
-/* The way from the root to a leaf, for the writer. */
-struct imap_path {
-	struct imap_node *node[IMAP_MAX_LEVELS]; /* node[0] is the leaf */
-	unsigned int index
-		[IMAP_MAX_LEVELS]; /* the slot taken; index[0]: entries at or below the address */
 };
 
 static inline uint64_t node_state(const struct imap_node *node)
@@ -137,6 +132,8 @@ static inline unsigned int node_search(const struct imap_node *node, uint64_t at
 
 	start -= at < node_key(node, third) ? third : 0;
 	start -= at < node_key(node, 2 * third) ? third : 0;
+	/* Else gcc chooses between three places for each of the loads below. */
+	__asm__("" : "+r"(start));
 	key = node->key + start;
 #pragma GCC unroll 16
 	for (size_t i = 0; i < third; i++)
@@ -172,17 +169,22 @@ void imap_node_seal(struct imap_node *node, unsigned int level, unsigned int cou
 void imap_store_give(struct imap_store *store, struct imap_node *node);
 void imap_store_done(struct imap_store *store);
 
-/* The way to the leaf where an address belongs; the map is not empty. */
-void imap_descend(const struct imap *map, uint64_t at, struct imap_path *path);
-/* The last address before the first entry behind the leaf of the path. */
-uint64_t imap_path_limit(const struct imap *map, const struct imap_path *path);
+/* The way to the leaf where an address belongs; the map is not empty. The map keeps it, so it is good until the next such call. */
+struct imap_path *imap_descend(const struct imap *map, uint64_t at);
+/* The same, into a path of the caller's; the map's own stays. */
+void imap_descend_apart(const struct imap *map, uint64_t at, struct imap_path *path);
+/* The nodes that the map's own path leads through may have gone. */
+void imap_forget_path(struct imap *map);
 /*
  * Puts `n_new` slots in the place of `n_old` slots of the path's leaf, from slot `pos` on. 2 * levels + 1 spare nodes
- * must be there if the leaf grows, `levels` if not. The path is used up.
+ * must be there if the leaf grows, `levels` if not. The path is the map's own.
  */
 void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, unsigned int n_old,
 		 const struct imap_slot *new_slots, unsigned int n_new);
-/* Entries of the path's leaf have changed: mends the gaps above it. */
-void imap_mend_gaps(struct imap *map, struct imap_path *path);
+/* The largest gap behind an entry of a leaf that ends at `limit`; of an inner node, the largest of its extents. */
+uint64_t imap_node_gap(const struct imap_node *node, uint64_t limit);
+/* There may be a gap of that size below the path's node at `level`: tells those above. */
+void imap_widen_gap(struct imap *map, const struct imap_path *path, unsigned int level,
+		    uint64_t gap);
 
 #endif
