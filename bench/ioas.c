@@ -165,7 +165,7 @@ static void rows_for(size_t n, bool plugged)
 	struct bench_work tree_unmap = {"tdelete", tree_unmap_once, &s};
 
 	if (bench_smoke()) {
-		s.n = 10;
+		s.n = n < 1000 ? n : 1000;
 		s.rounds = 1;
 	}
 	bench_row(plugged ? "map 4 KiB, page table" : "map 4 KiB", n, &map, &tree_map);

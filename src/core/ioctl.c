@@ -115,14 +115,28 @@ int copy_struct_from_client(struct client *client, void *dst, size_t size, uint6
 	return client_read(client, dst, src, n);
 }
 
-static long run_row(struct ucmd *ucmd, const struct row *row)
+/* The size that the caller gave, and the struct. */
+static int read_cmd(struct ucmd *ucmd, const struct row *row)
 {
-	int rc;
-
+	/* Mostly it is the struct as we know it: then one access does. */
+	if (row->min_size == row->size &&
+	    !client_read(ucmd->client, ucmd->cmd, ucmd->uptr, row->size)) {
+		memcpy(&ucmd->user_size, ucmd->cmd, sizeof(ucmd->user_size));
+		if (ucmd->user_size == row->size)
+			return 0;
+	}
+	if (client_read(ucmd->client, &ucmd->user_size, ucmd->uptr, sizeof(ucmd->user_size)))
+		return -EFAULT;
 	if (ucmd->user_size < row->min_size)
 		return -EINVAL;
-	rc = copy_struct_from_client(ucmd->client, ucmd->cmd, row->size, ucmd->uptr,
-				     ucmd->user_size);
+	return copy_struct_from_client(ucmd->client, ucmd->cmd, row->size, ucmd->uptr,
+				       ucmd->user_size);
+}
+
+static long run_row(struct ucmd *ucmd, const struct row *row)
+{
+	int rc = read_cmd(ucmd, row);
+
 	if (rc)
 		return rc;
 	LOCK_SCOPED(&ucmd->ctx->lock);
@@ -145,9 +159,9 @@ long ctx_ioctl(struct file *file, struct client *client, unsigned int cmd, uint6
 		return vfio_compat_ioctl(&ucmd, cmd);
 	}
 	row = &rows[nr - IOMMUFD_CMD_BASE];
+	if (row->cmd == cmd && row->handler)
+		return run_row(&ucmd, row);
 	if (client_read(client, &ucmd.user_size, arg, sizeof(ucmd.user_size)))
 		return -EFAULT;
-	if (row->cmd != cmd || !row->handler)
-		return -ENOTTY;
-	return run_row(&ucmd, row);
+	return -ENOTTY;
 }

@@ -42,7 +42,9 @@ static int ask_accesses(struct ioas *ioas, const struct imap_entry *entry, unsig
 	area->closing = true;
 	if ((*tries)++ > MAX_TRIES)
 		return -EDEADLOCK;
+	object_use(&ioas->object); /* the lock is dropped: the IOAS stays */
 	access_notify_unmap(ioas, entry->first, entry->last - entry->first + 1);
+	object_unuse(&ioas->object);
 	return 0;
 }
 
@@ -107,9 +109,7 @@ int ioas_unmap_ioctl(struct ucmd *ucmd)
 
 	if (!ioas)
 		return -ENOENT;
-	object_use(&ioas->object); /* the lock may be dropped: the IOAS stays */
 	rc = unmap_range(ioas, cmd->iova, &length);
-	object_unuse(&ioas->object);
 	if (rc)
 		return rc;
 	cmd->length = length;
