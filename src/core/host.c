@@ -3,34 +3,15 @@
 #include "core/host.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/inject.h"
-#include "base/sys.h"
 #include "core/client.h"
-
-struct host_event {
-	int fd;
-	/* Of a watch: */
-	void (*fired)(void *arg);
-	void *arg;
-	int stop; /* an eventfd that ends it; -1: not watched */
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	bool ended;
-};
+#include "core/host_event.h"
 
 /* ---- threads ---- */
 
@@ -83,125 +64,41 @@ static int own_thread(struct machine_host *host, void (*run)(void *arg), void *a
 
 /* ---- eventfds ---- */
 
-int host_check_event(int fd)
-{
-	char way[48], text[32] = {0};
-	long n;
-
-	snprintf(way, sizeof(way), "/proc/thread-self/fd/%d", fd);
-	n = sys_raw(SYS_readlinkat, AT_FDCWD, way, text, sizeof(text) - 1);
-	if (n < 0) /* nobody to ask: what it is shows when it is used */
-		return fcntl(fd, F_GETFD) < 0 ? -EBADF : 0;
-	return strcmp(text, "anon_inode:[eventfd]") ? -EINVAL : 0;
-}
-
 static int own_event_take(struct machine_host *host, struct client *client, int fd,
 			  struct host_event **ret_event)
 {
-	struct host_event *event;
 	int native, rc;
 
 	native = inject_fail() ? -EMFILE : client->ops->fd_native(client, fd);
 	if (native < 0)
 		return native;
 	rc = host_check_event(native);
-	event = rc ? NULL : mem_zalloc(sizeof(*event));
-	if (!event) {
+	if (!rc)
+		rc = host_event_new(native, ret_event);
+	if (rc)
 		close(native);
-		return rc ? rc : -ENOMEM;
-	}
-	event->fd = native;
-	event->stop = -1;
-	*ret_event = event;
-	return 0;
-}
-
-static void add_one(int fd)
-{
-	const uint64_t one = 1;
-
-	(void)!write(fd, &one, sizeof(one));
+	return rc;
 }
 
 static void own_event_signal(struct machine_host *host, struct host_event *event)
 {
-	add_one(event->fd);
-}
-
-/* Takes out what was added: true if somebody did. Others may read the eventfd too, and it may block. */
-static bool take_out(int fd)
-{
-	struct pollfd now = {.fd = fd, .events = POLLIN};
-	uint64_t count;
-
-	return poll(&now, 1, 0) == 1 && read(fd, &count, sizeof(count)) == sizeof(count);
-}
-
-static void watch_run(void *arg)
-{
-	struct host_event *event = arg;
-	struct pollfd fds[] = {{.fd = event->stop, .events = POLLIN},
-			       {.fd = event->fd, .events = POLLIN}};
-
-	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
-		if (fds[0].revents)
-			break;
-		if (fds[1].revents && take_out(event->fd))
-			event->fired(event->arg);
-	}
-	pthread_mutex_lock(&event->mutex);
-	event->ended = true;
-	pthread_cond_signal(&event->changed);
-	pthread_mutex_unlock(&event->mutex);
-}
-
-static int own_event_watch(struct machine_host *host, struct host_event *event,
-			   void (*fired)(void *arg), void *arg)
-{
-	int rc;
-
-	event->stop = inject_fail() ? -1 : eventfd(0, EFD_CLOEXEC);
-	if (event->stop < 0)
-		return -ENOMEM;
-	pthread_mutex_init(&event->mutex, NULL);
-	pthread_cond_init(&event->changed, NULL);
-	event->fired = fired;
-	event->arg = arg;
-	rc = own_thread(host, watch_run, event);
-	if (rc) {
-		close(event->stop);
-		event->stop = -1;
-	}
-	return rc;
-}
-
-static void end_watch(struct host_event *event)
-{
-	add_one(event->stop);
-	pthread_mutex_lock(&event->mutex);
-	while (!event->ended)
-		pthread_cond_wait(&event->changed, &event->mutex);
-	pthread_mutex_unlock(&event->mutex);
-	close(event->stop);
-	pthread_cond_destroy(&event->changed);
-	pthread_mutex_destroy(&event->mutex);
+	host_event_signal(event);
 }
 
 static void own_event_put(struct machine_host *host, struct host_event *event)
 {
 	if (!event)
 		return;
-	if (event->stop >= 0)
-		end_watch(event);
-	close(event->fd);
-	free(event);
+	host_event_stop(event);
+	host_event_wait(event);
+	host_event_free(event);
 }
 
 static const struct machine_host_ops own_ops = {
 	.thread = own_thread,
 	.event_take = own_event_take,
 	.event_signal = own_event_signal,
-	.event_watch = own_event_watch,
+	.event_watch = host_event_watch,
 	.event_put = own_event_put,
 };
 

@@ -45,7 +45,4 @@ struct machine_host {
 /* Threads and descriptors of this process itself: for machines that no frontend has given another. */
 extern struct machine_host machine_own_host;
 
-/* Is a descriptor of the calling thread an eventfd? */
-int host_check_event(int fd);
-
 #endif

@@ -18,7 +18,7 @@ struct machine_host;
 /* The default machine: the mock IOMMU alone. With one reference. -ENOMEM. */
 int machine_new(struct machine **ret_machine);
 void machine_put(struct machine *machine);
-/* Where threads run, and what eventfds are (core/host.h); before it gets devices. The host outlives the machine. */
+/* Where threads run, and what eventfds are (core/host.h); before anything is opened. The host outlives the machine. */
 void machine_set_host(struct machine *machine, struct machine_host *host);
 
 /*

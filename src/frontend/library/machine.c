@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/guard.h"
+#include "frontend/service/service.h"
 
 /* What the first version of the struct had. */
 #define MACHINE_OPTIONS_FIRST (offsetof(struct uiommufd_machine_options, flags) + sizeof(uint64_t))
@@ -23,6 +24,7 @@ static int machine_make(struct library *library, struct uiommufd_machine **ret_m
 		free(machine);
 		return rc;
 	}
+	machine_set_host(machine->machine, &library->service->host);
 	machine->generation = library_generation();
 	lock_take(&library->lock);
 	LIST_INSERT_HEAD(&library->machines, machine, link);

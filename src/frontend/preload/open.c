@@ -17,6 +17,14 @@ static int claim_now(int fd)
 	return rc;
 }
 
+/*
+ * A thread's file belongs to its process, whoever will be the first to use it. And a VFIO group has one opener, who is told so when he opens.
+ */
+static bool claims_at_once(const char *node)
+{
+	return *node == '/' || (!strncmp(node, "vfio/", 5) && node[5] >= '0' && node[5] <= '9');
+}
+
 int preload_open_node(const char *node, int flags)
 {
 	int fd, rc = identity_open(node, flags, &fd);
@@ -24,8 +32,7 @@ int preload_open_node(const char *node, int flags)
 	if (rc)
 		return rc;
 	descriptor_forget(fd);
-	/* A thread's file belongs to its process, whoever will be the first to use it. */
-	rc = *node == '/' ? claim_now(fd) : 0;
+	rc = claims_at_once(node) ? claim_now(fd) : 0;
 	if (!rc)
 		return fd;
 	REAL(close)(fd);

@@ -121,6 +121,7 @@ static struct process *process_new(void)
 		return NULL;
 	}
 	process->service->program = &process->client;
+	machine_set_host(process->machine, &process->service->host);
 	mm_track(process->client.mm, true); /* map.c keeps the promise */
 	return process;
 }

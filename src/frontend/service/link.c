@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* The program's side: sends, waits for the reply, returns its result. */
-static int64_t link_call(struct service *service, struct wire_msg *msg, int fd, int *ret_fd)
+int64_t link_call(struct service *service, struct wire_msg *msg, int fd, int *ret_fd)
 {
 	int rc;
 
@@ -212,7 +212,7 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 		msg->result = endpoint_unread(endpoint);
 		break;
 	default:
-		msg->result = -EOPNOTSUPP;
+		msg->result = host_serve(service, msg, &fd);
 	}
 	if (fd >= 0)
 		close(fd);

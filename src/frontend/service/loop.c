@@ -45,6 +45,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	}
 	service->hooks = hooks;
 	service->owner = owner;
+	service->host.ops = &service_host_ops;
 	lock_init(&service->lock, RANK_ENDPOINT);
 	lock_init(&service->link_lock, RANK_ENDPOINT);
 	pthread_cond_init(&service->released, NULL);

@@ -19,6 +19,7 @@
 
 #include "base/lock.h"
 #include "core/file.h"
+#include "core/host.h"
 #include "frontend/service/identity.h"
 #include "frontend/service/wire.h"
 
@@ -85,8 +86,9 @@ struct service_hooks {
 
 struct service {
 	const struct service_hooks *hooks;
-	void *owner;		/* the hooks' */
-	struct client *program; /* whose memory this is; set by the owner before the start */
+	void *owner;		  /* the hooks' */
+	struct client *program;	  /* whose memory this is; set by the owner before the start */
+	struct machine_host host; /* for the owner's machines */
 	uint64_t id[2];
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */

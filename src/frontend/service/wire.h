@@ -32,6 +32,13 @@ enum wire_op {
 	WIRE_READY,    /* put the marker in */
 	WIRE_OFFER,  /* arg[1], [2]: put this message in, of the memory that both share: 1, or 0 */
 	WIRE_UNREAD, /* is what was put in still there? 1 or 0 */
+	/* For the machine's devices (host.c). arg[0]: struct host_event, but for THREAD */
+	WIRE_THREAD,	   /* run a function; arg: struct host_start */
+	WIRE_EVENT_TAKE,   /* carries the eventfd; the reply: arg[0] */
+	WIRE_EVENT_SIGNAL, /* add 1 */
+	WIRE_EVENT_WATCH,  /* arg[1], [2]: function and its argument */
+	WIRE_EVENT_STOP,
+	WIRE_EVENT_FREE,
 	/* What the service asks while it serves a request. arg[0]: descriptor number */
 	WIRE_FD_FILE,	 /* what is it? result 0 and id, or -EBADF, -ENOENT */
 	WIRE_FD_NATIVE,	 /* the answer carries a duplicate */

@@ -282,6 +282,10 @@ void machine_put(struct machine *machine)
 	free(machine);
 }
 
+void machine_set_host(struct machine *machine, struct machine_host *host)
+{
+}
+
 int machine_open(struct machine *machine, struct client *client, const char *node,
 		 struct file **ret_file)
 {

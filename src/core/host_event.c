@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Eventfds: adding to them, and hearing of it when others do. */
+#include "core/host_event.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/inject.h"
+#include "base/sys.h"
+#include "core/host.h"
+
+struct host_event {
+	int fd;
+	/* Of a watch: */
+	void (*fired)(void *arg);
+	void *arg;
+	int stop; /* an eventfd that ends it; -1: not watched */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	bool ended;
+};
+
+int host_check_event(int fd)
+{
+	char way[48], text[32] = {0};
+	long n;
+
+	snprintf(way, sizeof(way), "/proc/thread-self/fd/%d", fd);
+	n = sys_raw(SYS_readlinkat, AT_FDCWD, way, text, sizeof(text) - 1);
+	if (n < 0) /* nobody to ask: what it is shows when it is used */
+		return fcntl(fd, F_GETFD) < 0 ? -EBADF : 0;
+	return strcmp(text, "anon_inode:[eventfd]") ? -EINVAL : 0;
+}
+
+int host_event_new(int fd, struct host_event **ret_event)
+{
+	struct host_event *event = mem_zalloc(sizeof(*event));
+
+	if (!event)
+		return -ENOMEM;
+	event->fd = fd;
+	event->stop = -1;
+	*ret_event = event;
+	return 0;
+}
+
+static void add_one(int fd)
+{
+	const uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one));
+}
+
+void host_event_signal(struct host_event *event)
+{
+	add_one(event->fd);
+}
+
+/* ---- watches ---- */
+
+/* Takes out what was added: true if somebody did. Others may read the eventfd too, and it may block. */
+static bool take_out(int fd)
+{
+	struct pollfd now = {.fd = fd, .events = POLLIN};
+	uint64_t count;
+
+	return poll(&now, 1, 0) == 1 && read(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+static void watch_run(void *arg)
+{
+	struct host_event *event = arg;
+	struct pollfd fds[] = {{.fd = event->stop, .events = POLLIN},
+			       {.fd = event->fd, .events = POLLIN}};
+
+	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+		if (fds[0].revents)
+			break;
+		if (fds[1].revents && take_out(event->fd))
+			event->fired(event->arg);
+	}
+	pthread_mutex_lock(&event->mutex);
+	event->ended = true;
+	pthread_cond_signal(&event->changed);
+	pthread_mutex_unlock(&event->mutex);
+}
+
+int host_event_watch(struct machine_host *host, struct host_event *event, void (*fired)(void *arg),
+		     void *arg)
+{
+	int rc;
+
+	event->stop = inject_fail() ? -1 : eventfd(0, EFD_CLOEXEC);
+	if (event->stop < 0)
+		return -ENOMEM;
+	pthread_mutex_init(&event->mutex, NULL);
+	pthread_cond_init(&event->changed, NULL);
+	event->fired = fired;
+	event->arg = arg;
+	rc = host->ops->thread(host, watch_run, event);
+	if (rc) {
+		close(event->stop);
+		event->stop = -1;
+	}
+	return rc;
+}
+
+void host_event_stop(struct host_event *event)
+{
+	if (event->stop >= 0)
+		add_one(event->stop);
+}
+
+void host_event_wait(struct host_event *event)
+{
+	if (event->stop < 0)
+		return;
+	pthread_mutex_lock(&event->mutex);
+	while (!event->ended)
+		pthread_cond_wait(&event->changed, &event->mutex);
+	pthread_mutex_unlock(&event->mutex);
+}
+
+void host_event_free(struct host_event *event)
+{
+	if (event->stop >= 0) {
+		close(event->stop);
+		pthread_cond_destroy(&event->changed);
+		pthread_mutex_destroy(&event->mutex);
+	}
+	close(event->fd);
+	free(event);
+}
