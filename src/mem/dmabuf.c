@@ -14,8 +14,7 @@ static void dmabuf_release(struct file *file)
 {
 	struct dmabuf *dmabuf = (struct dmabuf *)file;
 
-	munmap(dmabuf->host, dmabuf->len);
-	free(dmabuf);
+	dmabuf->done(dmabuf);
 }
 
 static const struct file_ops dmabuf_ops = {
@@ -23,22 +22,35 @@ static const struct file_ops dmabuf_ops = {
 	.release = dmabuf_release,
 };
 
+void dmabuf_init(struct dmabuf *dmabuf, char *host, uint64_t len,
+		 void (*done)(struct dmabuf *dmabuf))
+{
+	*dmabuf = (struct dmabuf){.host = host, .len = len, .done = done};
+	file_init(&dmabuf->file, &dmabuf_ops);
+}
+
+static void unmap_memory(struct dmabuf *dmabuf)
+{
+	munmap(dmabuf->host, dmabuf->len);
+	free(dmabuf);
+}
+
 int dmabuf_new(uint64_t len, struct dmabuf **ret_dmabuf)
 {
 	struct dmabuf *dmabuf = mem_zalloc(sizeof(*dmabuf));
+	char *host = MAP_FAILED;
 
 	if (!dmabuf)
 		return -ENOMEM;
-	dmabuf->len = page_ceil(len);
-	dmabuf->host = MAP_FAILED;
+	len = page_ceil(len);
 	if (!inject_fail())
-		dmabuf->host = mmap(NULL, dmabuf->len, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (dmabuf->host == MAP_FAILED) {
+		host = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (host == MAP_FAILED) {
 		free(dmabuf);
 		return -ENOMEM;
 	}
-	file_init(&dmabuf->file, &dmabuf_ops);
+	dmabuf_init(dmabuf, host, len, unmap_memory);
 	*ret_dmabuf = dmabuf;
 	return 0;
 }

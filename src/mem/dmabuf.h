@@ -19,7 +19,13 @@ struct dmabuf {
 	uint64_t len; /* bytes, a multiple of the page size */
 	atomic_bool revoked;
 	atomic_uint revocations; /* so far: a page-set remembers what it saw */
+	/* Frees it, when nobody has it any more. A context's lock may be held. */
+	void (*done)(struct dmabuf *dmabuf);
 };
+
+/* Memory that is somebody else's: a dma-buf with one reference, that he embeds. */
+void dmabuf_init(struct dmabuf *dmabuf, char *host, uint64_t len,
+		 void (*done)(struct dmabuf *dmabuf));
 
 /* Zeroed memory of `len` bytes (rounded up to pages) behind a file with one reference. -ENOMEM. */
 int dmabuf_new(uint64_t len, struct dmabuf **ret_dmabuf);

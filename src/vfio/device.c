@@ -42,41 +42,57 @@ static void file_release(struct file *base)
 	free(file);
 }
 
-static const struct {
+enum {
+	CDEV_ONLY = 1,	  /* not on a descriptor that a group has given */
+	LOCKS_ITSELF = 2, /* the VFIO lock */
+};
+
+static const struct call {
 	unsigned int cmd;
 	vfio_handler *handler;
-	bool cdev_only;
+	unsigned int flags;
 } calls[] = {
-	{VFIO_DEVICE_ATTACH_IOMMUFD_PT, vfio_attach, true},
-	{VFIO_DEVICE_DETACH_IOMMUFD_PT, vfio_detach, true},
+	{VFIO_DEVICE_ATTACH_IOMMUFD_PT, vfio_attach, CDEV_ONLY},
+	{VFIO_DEVICE_DETACH_IOMMUFD_PT, vfio_detach, CDEV_ONLY},
 	{VFIO_DEVICE_GET_INFO, vfio_get_info},
 	{VFIO_DEVICE_GET_REGION_INFO, vfio_get_region_info},
 	{VFIO_DEVICE_GET_IRQ_INFO, vfio_get_irq_info},
 	{VFIO_DEVICE_SET_IRQS, vfio_set_irqs},
 	{VFIO_DEVICE_RESET, vfio_reset},
+	{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, vfio_get_hot_reset_info},
+	{VFIO_DEVICE_PCI_HOT_RESET, vfio_hot_reset, LOCKS_ITSELF},
+	{VFIO_DEVICE_IOEVENTFD, vfio_ioeventfd},
+	{VFIO_DEVICE_FEATURE, vfio_feature},
 };
 
-static long file_ioctl_(struct file *base, struct client *client, unsigned int cmd, uint64_t arg)
+static const struct call *find_call(unsigned int cmd)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i].cmd == cmd)
+			return &calls[i];
+	return NULL;
+}
+
+static long device_ioctl(struct file *base, struct client *client, unsigned int cmd, uint64_t arg)
 {
 	struct vfio_file *file = vfio_file_of(base);
-	struct vfio_device *device = file->device;
+	const struct call *call = find_call(cmd);
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return file->group ? -ENOTTY : vfio_bind(file, client, arg);
 	if (!atomic_load_explicit(&file->bound, memory_order_acquire))
 		return -EINVAL;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		if (calls[i].cmd != cmd || (calls[i].cdev_only && file->group))
-			continue;
-		LOCK_SCOPED(&device->vfio->lock);
-		return calls[i].handler(device, client, arg);
-	}
-	return -ENOTTY;
+	if (!call || (call->flags & CDEV_ONLY && file->group))
+		return -ENOTTY;
+	if (call->flags & LOCKS_ITSELF)
+		return call->handler(file->device, client, arg);
+	LOCK_SCOPED(&file->device->vfio->lock);
+	return call->handler(file->device, client, arg);
 }
 
 const struct file_ops vfio_cdev_ops = {
 	.link = "/dev/vfio/devices/vfio",
-	.ioctl = file_ioctl_,
+	.ioctl = device_ioctl,
 	.read = vfio_read,
 	.write = vfio_write,
 	.mmap = vfio_mmap,
@@ -85,7 +101,7 @@ const struct file_ops vfio_cdev_ops = {
 
 const struct file_ops vfio_group_device_ops = {
 	.link = "anon_inode:[vfio-device]",
-	.ioctl = file_ioctl_,
+	.ioctl = device_ioctl,
 	.read = vfio_read,
 	.write = vfio_write,
 	.mmap = vfio_mmap,
@@ -170,12 +186,14 @@ void vfio_close_device(struct vfio_device *device)
 	struct ctx *ctx = device->ctx;
 
 	pci_hold(function);
+	vfio_leave_low_power(device);
+	vfio_end_exports(device);
+	vfio_end_ioeventfds(device);
 	vfio_end_irqs(device);
 	unbind_device(device);
 	pci_reset(function);
 	pci_config_open(function);
 	pci_release(function);
-	device->low_power = false;
 	ctx_put(ctx);
 }
 
@@ -197,6 +215,7 @@ static void free_device(struct vfio_device *device)
 {
 	LIST_REMOVE(device, link);
 	pci_function_free(device->function);
+	lock_done(&device->exports_lock);
 	free(device);
 }
 
@@ -258,6 +277,7 @@ int vfio_plug(struct machine *machine, struct pci_function *function, unsigned i
 	device->number = number;
 	device->function = function;
 	vfio_irqs_init(device);
+	lock_init(&device->exports_lock, RANK_FILES);
 	snprintf(device->path, sizeof(device->path), "vfio/devices/vfio%u", number);
 	device->node = (struct machine_node){.path = device->path, .open = open_cdev};
 	LIST_INSERT_HEAD(&vfio->devices, device, link);

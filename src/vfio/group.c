@@ -241,6 +241,48 @@ static const struct file_ops group_ops = {
 	.release = group_release,
 };
 
+static int read_group(struct vfio *vfio, struct client *client, uint64_t at,
+		      struct vfio_group **ret_group)
+{
+	struct file *file;
+	int32_t fd;
+	int rc;
+
+	if (client_read(client, &fd, at, sizeof(fd)))
+		return -EFAULT;
+	rc = client->ops->fd_file(client, fd, &file);
+	if (rc)
+		return rc == -ENOENT ? -EINVAL : rc;
+	rc = -EINVAL;
+	if (file->ops == &group_ops) {
+		*ret_group = ((struct vfio_group_file *)file)->group;
+		rc = (*ret_group)->vfio == vfio ? 0 : -EINVAL;
+	}
+	file_put(file);
+	return rc;
+}
+
+int vfio_group_list_read(struct vfio *vfio, struct client *client, uint64_t at, uint32_t count,
+			 struct vfio_group_list *ret_list)
+{
+	ret_list->count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = read_group(vfio, client, at + i * sizeof(int32_t), &ret_list->groups[i]);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+bool vfio_group_listed(const struct vfio_group_list *list, const struct vfio_group *group)
+{
+	for (unsigned int i = 0; i < list->count; i++)
+		if (list->groups[i] == group)
+			return true;
+	return false;
+}
+
 void vfio_group_file_put(struct vfio_group_file *file)
 {
 	lock_take(&file->group->vfio->lock);

@@ -64,8 +64,11 @@ struct vfio_device {
 	struct host_event *unmask;	    /* unmasks INTx, or NULL */
 	struct host_event *error, *request; /* of the ERR and REQ indices, or NULL */
 	LIST_HEAD(, vfio_ioeventfd) ioeventfds;
-	LIST_HEAD(, vfio_export) exports; /* dma-bufs of its BARs */
 	bool low_power;
+	struct host_event *wakeup; /* for low power, or NULL */
+
+	struct lock exports_lock;	  /* RANK_FILES; guards exports */
+	LIST_HEAD(, vfio_export) exports; /* dma-bufs of its BARs */
 };
 
 /* A descriptor of a device: of the cdev, or one that a group has given. */
@@ -122,6 +125,33 @@ vfio_handler vfio_feature;					     /* feature.c */
  * Reads the head of a struct, `min` bytes that begin with its argsz: -EFAULT, -EINVAL if argsz is less than that.
  */
 int vfio_read_head(struct client *client, void *head, uint64_t arg, size_t min);
+
+/* ---- groups by descriptor (group.c) ---- */
+
+#define VFIO_GROUP_LIST 32
+
+struct vfio_group_list {
+	unsigned int count;
+	struct vfio_group *groups[VFIO_GROUP_LIST];
+};
+
+/* The groups that an array of s32 at the client names. -EFAULT; -EBADF; -EINVAL: no group of this machine. Without the VFIO lock. */
+int vfio_group_list_read(struct vfio *vfio, struct client *client, uint64_t at, uint32_t count,
+			 struct vfio_group_list *ret_list);
+bool vfio_group_listed(const struct vfio_group_list *list, const struct vfio_group *group);
+
+/* ---- resets, low power, dma-bufs, doorbells; with the VFIO lock ---- */
+
+/* Resets the function; what was exported of its BARs is gone then. */
+void vfio_reset_function(struct vfio_device *device);
+void vfio_leave_low_power(struct vfio_device *device);
+/* FEATURE_DMA_BUF: `data` of `size` bytes at the client's. A descriptor, or -errno. */
+long vfio_export(struct vfio_device *device, struct client *client, uint64_t data, uint64_t size);
+/* Takes the memory away from who has it (or gives it back), as long as the device decodes it at all. */
+void vfio_revoke_exports(struct vfio_device *device, bool revoked);
+/* ... for ever. */
+void vfio_end_exports(struct vfio_device *device);
+void vfio_end_ioeventfds(struct vfio_device *device);
 
 /* ---- regions (region.c) ---- */
 

@@ -67,6 +67,16 @@ static void config_load(struct vfio_device *device, uint64_t offset, char *buf, 
 	}
 }
 
+/* A reset was asked for, or decoding may have changed. */
+static void config_changed(struct vfio_device *device, bool reset)
+{
+	LOCK_SCOPED(&device->vfio->lock);
+	if (reset)
+		vfio_reset_function(device);
+	else
+		vfio_revoke_exports(device, false);
+}
+
 static void config_store(struct vfio_device *device, uint64_t offset, const char *buf, size_t count)
 {
 	while (count) {
@@ -76,10 +86,8 @@ static void config_store(struct vfio_device *device, uint64_t offset, const char
 
 		memcpy(&value, buf, len);
 		pci_config_write(device->function, (unsigned int)offset, value, len, &reset);
-		if (reset) {
-			LOCK_SCOPED(&device->vfio->lock);
-			pci_reset(device->function);
-		}
+		if (reset || offset / 4 == PCI_COMMAND / 4)
+			config_changed(device, reset);
 		offset += len;
 		buf += len;
 		count -= len;

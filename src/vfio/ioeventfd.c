@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* IOEVENTFD: an eventfd that stands for a store to a BAR. */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "vfio/internal.h"
+
+#define MOST 1000 /* of a device's */
+
+struct vfio_ioeventfd {
+	LIST_ENTRY(vfio_ioeventfd) link;
+	struct pci_function *function;
+	struct host_event *event;
+	unsigned int bar, len;
+	uint64_t offset, data;
+};
+
+static void fired(void *arg)
+{
+	const struct vfio_ioeventfd *store = arg;
+
+	if (pci_command(store->function) & PCI_COMMAND_MEMORY)
+		pci_bar_write(store->function, store->bar, store->offset, store->data, store->len);
+}
+
+/* What is asked for, but for the eventfd. */
+static int describe(struct vfio_device *device, const struct vfio_device_ioeventfd *cmd,
+		    struct vfio_ioeventfd *ret_store)
+{
+	struct pci_function *function = device->function;
+	uint64_t offset = cmd->offset & (vfio_region_offset(1) - 1);
+	uint64_t index = cmd->offset >> VFIO_REGION_SHIFT;
+	unsigned int len = cmd->flags & VFIO_DEVICE_IOEVENTFD_SIZE_MASK;
+
+	if (cmd->flags & ~VFIO_DEVICE_IOEVENTFD_SIZE_MASK || __builtin_popcount(len) != 1 ||
+	    cmd->fd < -1 || index >= PCI_BARS || offset % len || len > function->bars[index].size ||
+	    offset > function->bars[index].size - len ||
+	    function->bars[index].flags & UIOMMUFD_BAR_IO ||
+	    pci_bar_is_msix_table(function, (unsigned int)index, offset, len))
+		return -EINVAL;
+	*ret_store = (struct vfio_ioeventfd){
+		.function = function,
+		.bar = (unsigned int)index,
+		.len = len,
+		.offset = offset,
+		.data = cmd->data,
+	};
+	return 0;
+}
+
+static struct vfio_ioeventfd *find(struct vfio_device *device, const struct vfio_ioeventfd *like,
+				   unsigned int *ret_count)
+{
+	struct vfio_ioeventfd *store, *found = NULL;
+
+	*ret_count = 0;
+	LIST_FOREACH(store, &device->ioeventfds, link) {
+		++*ret_count;
+		if (store->bar == like->bar && store->len == like->len &&
+		    store->offset == like->offset && store->data == like->data)
+			found = store;
+	}
+	return found;
+}
+
+static void end(struct vfio_device *device, struct vfio_ioeventfd *store)
+{
+	struct machine_host *host = device->vfio->machine->host;
+
+	LIST_REMOVE(store, link);
+	host->ops->event_put(host, store->event);
+	free(store);
+}
+
+static int begin(struct vfio_device *device, struct client *client, int fd,
+		 const struct vfio_ioeventfd *like)
+{
+	struct machine_host *host = device->vfio->machine->host;
+	struct vfio_ioeventfd *store = mem_alloc(sizeof(*store));
+	int rc;
+
+	if (!store)
+		return -ENOMEM;
+	*store = *like;
+	rc = host->ops->event_take(host, client, fd, &store->event);
+	if (rc) {
+		free(store);
+		return rc;
+	}
+	LIST_INSERT_HEAD(&device->ioeventfds, store, link);
+	rc = host->ops->event_watch(host, store->event, fired, store);
+	if (rc)
+		end(device, store);
+	return rc;
+}
+
+long vfio_ioeventfd(struct vfio_device *device, struct client *client, uint64_t arg)
+{
+	const size_t min = offsetof(struct vfio_device_ioeventfd, reserved);
+	struct vfio_ioeventfd like, *found;
+	struct vfio_device_ioeventfd cmd;
+	unsigned int count;
+	int rc = vfio_read_head(client, &cmd, arg, min);
+
+	if (!rc)
+		rc = describe(device, &cmd, &like);
+	if (rc)
+		return rc;
+	found = find(device, &like, &count);
+	if (found && cmd.fd >= 0)
+		return -EEXIST;
+	if (!found && cmd.fd < 0)
+		return -ENODEV;
+	if (found) {
+		end(device, found);
+		return 0;
+	}
+	return count >= MOST ? -ENOSPC : begin(device, client, cmd.fd, &like);
+}
+
+void vfio_end_ioeventfds(struct vfio_device *device)
+{
+	struct vfio_ioeventfd *store;
+
+	while ((store = LIST_FIRST(&device->ioeventfds)))
+		end(device, store);
+}
