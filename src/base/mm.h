@@ -85,7 +85,7 @@ int mm_force_write(struct mm *mm, uint64_t dst, const void *src, size_t len);
 /*
  * Could [va, va + len) be pinned for long, for writing if `write`, for reading otherwise? As Linux
  * answers: writing doesn't need VM_READ, and a shared mapping of a file that is written back to a
- * disk can't be pinned for writing. Looks at the process's areas (300 ns each), touches no page but
+ * disk can't be pinned for writing; registers (base/registers.h) can't at all. Looks at the process's areas (300 ns each), touches no page but
  * the last of a file's (1 us). 0; -EFAULT for a hole, a missing permission, memory past the end of a
  * file or that isn't memory; -ENOMEM if there is no descriptor left to look with. Takes RANK_MM.
  *

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mm_private.h"
 #include "base/mounts.h"
+#include "base/registers.h"
 #include "base/sys.h"
 
 #include <sys/mman.h>
@@ -73,6 +74,8 @@ static int area_look(struct mm_full *full, const struct vma *vma, uint64_t end,
 	};
 	if (plain(vma))
 		return 0;
+	if (registers_are(vma->major, vma->minor, vma->inode))
+		return -EFAULT;
 	if (end < vma->end)
 		ret_area->end = (end + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
 	if ((ret_area->flags & AREA_READ) && !page_there(full, ret_area->end - 1))

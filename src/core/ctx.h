@@ -37,6 +37,7 @@ struct ctx {
 	struct lock lock; /* RANK_CONTEXT; guards everything below and every object */
 	struct idmap ids;
 	enum account_mode account_mode;
+	bool maps_registers; /* BARs can be mapped for devices: /dev/vfio/vfio, as VFIO's own container */
 	struct ioas *vfio_ioas;		  /* what the VFIO container ioctls work on, or NULL */
 	LIST_HEAD(, mmap_region) regions; /* what programs can map */
 	uint64_t unmap_rounds;		  /* see access_notify_unmap() */

@@ -117,9 +117,10 @@ static struct machine_node *find_node(struct machine *machine, const char *path)
 static const struct {
 	const char *path;
 	enum account_mode mode;
+	bool maps_registers;
 } nodes[] = {
-	{"iommu", ACCOUNT_USER},
-	{"vfio/vfio", ACCOUNT_MM},
+	{"iommu", ACCOUNT_USER, false},
+	{"vfio/vfio", ACCOUNT_MM, true},
 };
 
 int machine_open(struct machine *machine, struct client *client, const char *node,
@@ -136,9 +137,11 @@ int machine_open(struct machine *machine, struct client *client, const char *nod
 		if (strcmp(nodes[i].path, node))
 			continue;
 		rc = ctx_new(machine, nodes[i].mode, &ctx);
-		if (!rc)
-			*ret_file = &ctx->file;
-		return rc;
+		if (rc)
+			return rc;
+		ctx->maps_registers = nodes[i].maps_registers;
+		*ret_file = &ctx->file;
+		return 0;
 	}
 	return -ENOENT;
 }

@@ -22,7 +22,6 @@ int shared_memory_init(struct shared_memory *memory, uint64_t length)
 
 	if (fd < 0)
 		return -ENOMEM;
-	memory->length = length;
 	memory->fd = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 	if (memory->fd < 0)
 		memory->fd = fd;
@@ -36,6 +35,7 @@ int shared_memory_init(struct shared_memory *memory, uint64_t length)
 		close(memory->fd);
 		return -ENOMEM;
 	}
+	memory->length = length;
 	memory->dev = st.st_dev;
 	memory->ino = st.st_ino;
 	memory->pid = getpid();

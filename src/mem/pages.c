@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "base/registers.h"
 #include "core/machine_impl.h"
 #include "mem/account.h"
 #include "mem/custody.h"
@@ -196,6 +197,18 @@ static void filter_out(struct ctx *ctx, const struct pages *pages)
 		pin_filter_remove(&ctx->machine->pinned, pages->start, pages->npages << PAGE_SHIFT);
 }
 
+/* VFIO's own container takes registers too, for devices that reach each other. */
+static int probe_for(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+{
+	int rc = inject_fail() ? -ENOMEM : probe_missing(pages, first, last);
+
+	if (rc == -EFAULT && ctx->maps_registers && pages->kind == PAGES_USER &&
+	    mm_is_registers(pages->mm, pages->start + (first << PAGE_SHIFT),
+			    (last - first + 1) << PAGE_SHIFT))
+		rc = 0;
+	return rc;
+}
+
 int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
 {
 	bool all = is_all(pages, first, last), any = pages_npinned(pages);
@@ -205,7 +218,7 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 	if (!all)
 		rc = prepare_partial(pages);
 	if (!rc && missing)
-		rc = inject_fail() ? -ENOMEM : probe_missing(pages, first, last);
+		rc = probe_for(ctx, pages, first, last);
 	if (!rc && missing)
 		rc = charge(ctx, pages, missing);
 	if (rc)

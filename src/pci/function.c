@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/registers.h"
 #include "mem/page.h"
 #include "pci/model.h"
 
@@ -131,6 +132,20 @@ int uiommufd_complain(struct uiommufd_device *device, const char *format, ...)
 
 /* ---- BARs ---- */
 
+static int make_image(struct pci_bar *bar)
+{
+	int rc = shared_memory_init(&bar->memory, page_ceil(bar->size));
+
+	if (rc)
+		return rc;
+	rc = registers_add(bar->memory.dev, bar->memory.ino);
+	if (!rc)
+		return 0;
+	shared_memory_done(&bar->memory);
+	bar->memory.length = 0;
+	return rc;
+}
+
 static int make_bars(struct pci_function *function, const struct pci_setup *setup)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
@@ -142,7 +157,7 @@ static int make_bars(struct pci_function *function, const struct pci_setup *setu
 		bar->address = setup->addresses[i];
 		if (!bar->size)
 			continue;
-		rc = shared_memory_init(&bar->memory, page_ceil(bar->size));
+		rc = make_image(bar);
 		if (rc)
 			return rc;
 	}
@@ -151,9 +166,14 @@ static int make_bars(struct pci_function *function, const struct pci_setup *setu
 
 static void free_bars(struct pci_function *function)
 {
-	for (unsigned int i = 0; i < PCI_BARS; i++)
-		if (function->bars[i].memory.length)
-			shared_memory_done(&function->bars[i].memory);
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		struct shared_memory *memory = &function->bars[i].memory;
+
+		if (!memory->length)
+			continue;
+		registers_remove(memory->dev, memory->ino);
+		shared_memory_done(memory);
+	}
 }
 
 void *uiommufd_bar(struct uiommufd_device *device, unsigned int bar)

@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vfio/vfio.h"
@@ -279,6 +279,26 @@ void rig_config_store(struct rig *rig, struct file *file, unsigned int offset, u
 		      size_t len)
 {
 	rig_store(rig, file, CONFIG + offset, value, len);
+}
+
+void *rig_map(struct rig *rig, struct file *file, uint64_t offset, uint64_t length)
+{
+	struct file_mapping mapping = {
+		.offset = offset,
+		.length = length,
+		.prot = PROT_READ | PROT_WRITE,
+		.flags = MAP_SHARED,
+		.fd = -1,
+	};
+	void *memory;
+
+	assert_int_equal(file_mmap(file, &rig->bench.client, &mapping), 0);
+	assert_int_equal(mapping.trap, FILE_TRAP_NONE);
+	memory = mmap(NULL, mapping.length, mapping.prot, mapping.flags, mapping.fd,
+		      (off_t)mapping.fd_offset);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	close(mapping.fd);
+	return memory;
 }
 
 uint64_t rig_command(struct rig *rig, struct file *file, uint64_t iova, uint64_t command)

@@ -71,6 +71,9 @@ uint32_t rig_config_load(struct rig *rig, struct file *file, unsigned int offset
 void rig_config_store(struct rig *rig, struct file *file, unsigned int offset, uint32_t value,
 		      size_t len);
 
+/* Maps a piece of BAR 0 of which nothing is trapped. */
+void *rig_map(struct rig *rig, struct file *file, uint64_t offset, uint64_t length);
+
 /* Has the toy do a command and waits for its end: what its command register says then. */
 uint64_t rig_command(struct rig *rig, struct file *file, uint64_t iova, uint64_t command);
 

@@ -111,6 +111,7 @@ static void group_and_container(void **state)
 					       .iova = 0x7000,
 					       .size = 4096};
 	int fd = bench->client.ops->fd_install(&bench->client, container), device_fd;
+	void *bar;
 
 	assert_int_equal(machine_open(bench->machine, &bench->client, "vfio/7", &group), -EBUSY);
 	file_put(rig->cdev);
@@ -129,11 +130,37 @@ static void group_and_container(void **state)
 	assert_int_equal(rig_call(rig, container, VFIO_IOMMU_MAP_DMA, &map), 0);
 	rig_config_store(rig, device, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 	assert_int_equal(rig_command(rig, device, 0x7000, TOY_READ), 0);
+	bar = rig_map(rig, device, TOY_MEMORY, 4096);
+	map.vaddr = (uintptr_t)bar;
+	map.iova = 0x10000;
+	assert_int_equal(rig_call(rig, container, VFIO_IOMMU_MAP_DMA, &map), 0);
+	munmap(bar, 4096);
 	file_put(group);
 	assert_int_equal(machine_open(bench->machine, &bench->client, "vfio/7", &group), -EBUSY);
 	bench_close(bench, device_fd);
 	group = rig_open(rig, "vfio/7");
 	file_put(group);
+}
+
+/* A BAR is no memory, but to VFIO's own container. */
+static void bar_offered_for_mapping(void **state)
+{
+	struct rig *rig = *state;
+	struct iommu_vfio_ioas set = {.size = sizeof(set), .op = IOMMU_VFIO_IOAS_SET};
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map), .flags = 3, .iova = 0x7000, .size = 4096};
+	uint64_t iova = 0x7000;
+	void *bar = rig_map(rig, rig->cdev, TOY_MEMORY, 4096);
+
+	map.vaddr = (uintptr_t)bar;
+	assert_int_equal(bench_try_map(&rig->bench, rig->ioas, (uintptr_t)bar, 4096, &iova,
+				       IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+					       IOMMU_IOAS_MAP_WRITEABLE),
+			 -EFAULT);
+	set.ioas_id = rig->ioas;
+	assert_int_equal(bench_ioctl(&rig->bench, IOMMU_VFIO_IOAS, &set), 0);
+	assert_int_equal(bench_ioctl(&rig->bench, VFIO_IOMMU_MAP_DMA, &map), -EFAULT);
+	munmap(bar, 4096);
 }
 
 int main(void)
@@ -146,6 +173,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(close_resets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reset_keeps_config_and_attachment, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(bar_offered_for_mapping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(group_and_container, set_up, tear_down),
 	};
 
