@@ -10,6 +10,7 @@ const struct bench_group bench_groups[] = {
 	{"ioas", bench_ioas},
 	{"hwpt", bench_hwpt},
 	{"scale", bench_scales},
+	{"mmio", bench_mmio},
 	{"ioctl", bench_ioctl, BENCH_IOMMU},
 	{"shim", bench_shim, BENCH_SHIM},
 	{"remote", bench_remote, BENCH_SHIM},

@@ -179,8 +179,12 @@ UIOMMUFD_API long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, 
 /*
  * Maps what an ioctl has offered for mapping.
  *
- * length (bytes, rounded up to pages), prot, flags and offset are those of mmap(2) on the node. munmap() undoes it. As long as it
- * stands, the object that it belongs to can't be destroyed.
+ * length (bytes, rounded up to pages), prot, flags and offset are those of mmap(2) on the node. As long as it
+ * stands, the object that it belongs to can't be destroyed. uiommufd_munmap() undoes it; where all of it is plain memory munmap() does too.
+ *
+ * Registers of a device are no plain memory: each store has its effect when it has been executed, and loads may have effects. That is done in the handler of
+ * SIGSEGV, so threads that access them leave that signal open, and a program's own handler calls uiommufd_handle_fault(). A
+ * mapping of registers keeps the device open. In a child after fork they give SIGBUS.
  *
  * Errors:
  *   -EINVAL  length is 0 or too long, or flags lack MAP_SHARED
@@ -193,6 +197,13 @@ UIOMMUFD_API long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, 
  */
 UIOMMUFD_API int uiommufd_mmap(struct uiommufd_file *file, size_t length, int prot, int flags,
 			       off_t offset, void **ret_address);
+
+/*
+ * Undoes uiommufd_mmap(), or a part of it.
+ *
+ * Errors: as munmap(2).
+ */
+UIOMMUFD_API int uiommufd_munmap(void *address, size_t length);
 
 /*
  * Closes an open node.

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 
@@ -43,32 +41,6 @@ long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, void *arg)
 	if (rc < 0)
 		library_settle_withdrawn(library);
 	return rc;
-}
-
-int uiommufd_mmap(struct uiommufd_file *file, size_t length, int prot, int flags, off_t offset,
-		  void **ret_address)
-{
-	struct file_mapping mapping = {
-		.offset = (uint64_t)offset,
-		.length = length,
-		.prot = prot,
-		.flags = flags,
-		.fd = -1,
-	};
-	int rc = library_check(file->generation);
-	void *address;
-
-	if (!rc)
-		rc = file_mmap(file->file, &library_get()->client, &mapping);
-	if (rc)
-		return rc;
-	address = mmap(NULL, mapping.length, prot, flags, mapping.fd, (off_t)mapping.fd_offset);
-	rc = address == MAP_FAILED ? -errno : 0;
-	close(mapping.fd);
-	if (rc)
-		return rc;
-	*ret_address = address;
-	return 0;
 }
 
 void uiommufd_close(struct uiommufd_file *file)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Machines, and what is told of the process that they are in. */
 #include "frontend/library/library.h"
+#include "frontend/mmio/mmio.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ int uiommufd_creds_changed(void)
 
 bool uiommufd_handle_fault(int sig, siginfo_t *info, void *ucontext)
 {
-	return guard_handle(sig, info, ucontext);
+	return guard_handle(sig, info, ucontext) || mmio_fault(sig, info, ucontext);
 }
 
 void uiommufd_blocks_faults(bool blocks)

@@ -235,6 +235,9 @@ int mmio_add(const struct mmio_area *area)
 	int rc = watch_forks();
 	uint64_t mask;
 
+	/* Of a call that nobody saw. */
+	if (!rc)
+		rc = mmio_remove(area->start, area->end - area->start);
 	if (rc)
 		return rc;
 	mask = space_take();

@@ -58,7 +58,7 @@ static inline bool mmio_any(void)
 	return atomic_load_explicit(&mmio_areas, memory_order_acquire);
 }
 
-/* Puts it in; takes a reference of its own. Nothing else is there. -ENOMEM. */
+/* Puts it in; takes a reference of its own. -ENOMEM. */
 int mmio_add(const struct mmio_area *area);
 /* Takes out what is in [start, start + len). -ENOMEM: a piece in the middle of an area could not be taken out. */
 int mmio_remove(uintptr_t start, size_t len);

@@ -8,22 +8,19 @@
 #define PAGE ((size_t)4096)
 
 /* One call. */
-struct mapping {
-	const struct mmap_call *call;
+struct call {
+	int fd;
 	struct descriptor descriptor;
-	struct mmio_target *target;
-	size_t length; /* whole pages */
-	char *addr;
 };
 
-static int ask_remote(struct mapping *mapping, struct file_mapping *piece)
+static int ask_remote(struct call *call, struct file_mapping *piece)
 {
 	struct wire_msg msg = {
 		.op = WIRE_MMAP,
 		.arg = {piece->offset, piece->length, (uint64_t)piece->prot,
 			(uint64_t)piece->flags},
 	};
-	int64_t rc = descriptor_ask(mapping->call->fd, &mapping->descriptor, &msg, &piece->fd);
+	int64_t rc = descriptor_ask(call->fd, &call->descriptor, &msg, &piece->fd);
 
 	if (rc < 0)
 		return (int)rc;
@@ -34,142 +31,47 @@ static int ask_remote(struct mapping *mapping, struct file_mapping *piece)
 	return piece->fd < 0 ? -ENODEV : 0;
 }
 
-/* What is `at` bytes from the start on? piece->fd is the caller's to close, if not -1. */
-static int ask(struct mapping *mapping, size_t at, struct file_mapping *piece)
+static int ask(void *arg, struct file_mapping *piece)
 {
-	*piece = (struct file_mapping){
-		.offset = (uint64_t)mapping->call->offset + at,
-		.length = mapping->length - at,
-		.prot = mapping->call->prot,
-		.flags = mapping->call->flags,
-		.fd = -1,
+	struct call *call = arg;
+
+	if (!call->descriptor.local)
+		return ask_remote(call, piece);
+	return file_mmap(call->descriptor.local->file, process_client(process_get()), piece);
+}
+
+static int target(void *arg, struct mmio_target **ret_target)
+{
+	return held_get(((struct call *)arg)->fd, ret_target);
+}
+
+bool mapping_new(const struct mmap_call *args, void **ret_addr)
+{
+	struct call call = {.fd = args->fd};
+	struct mmio_map map = {
+		.ask = ask,
+		.target = target,
+		.arg = &call,
+		.map = REAL(mmap),
+		.unmap = REAL(munmap),
+		.addr = args->addr,
+		.offset = (uint64_t)args->offset,
+		.length = args->length,
+		.prot = args->prot,
+		.flags = args->flags,
+		.holds_memory = true,
 	};
-	if (mapping->descriptor.local)
-		return file_mmap(mapping->descriptor.local->file, process_client(process_get()),
-				 piece);
-	return ask_remote(mapping, piece);
-}
-
-/* Before the kernel maps it: a fault may come at once. */
-static int follow(struct mapping *mapping, size_t at, const struct file_mapping *piece)
-{
-	struct mmio_area area = {
-		.start = (uintptr_t)mapping->addr + at,
-		.end = (uintptr_t)mapping->addr + at + piece->piece,
-		.offset = piece->offset,
-		.target = mapping->target,
-		.prot = piece->prot,
-		.trap = piece->trap,
-	};
-
-	if (area.trap != FILE_TRAP_NONE)
-		mmio_init();
-	return mmio_add(&area);
-}
-
-static int map_piece(struct mapping *mapping, size_t at, const struct file_mapping *piece)
-{
-	int prot =
-		piece->trap == FILE_TRAP_NONE ? piece->prot : mmio_prot(piece->trap, piece->prot);
-	int flags = (mapping->call->flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED;
-	int rc = follow(mapping, at, piece);
-
-	if (rc)
-		return rc;
-	if (REAL(mmap)(mapping->addr + at, piece->piece, prot, flags, piece->fd,
-		       (off_t)piece->fd_offset) == MAP_FAILED)
-		return -errno;
-	return 0;
-}
-
-static int map_rest(struct mapping *mapping, size_t at)
-{
-	struct file_mapping piece;
-	int rc = 0;
-
-	for (; at < mapping->length && !rc; at += piece.piece) {
-		rc = ask(mapping, at, &piece);
-		if (!rc)
-			rc = map_piece(mapping, at, &piece);
-		if (piece.fd >= 0)
-			REAL(close)(piece.fd);
-	}
-	return rc;
-}
-
-/* What stands there goes. */
-static int replace(const struct mapping *mapping)
-{
-	const struct mmap_call *call = mapping->call;
-
-	if ((call->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != MAP_FIXED ||
-	    (uintptr_t)call->addr % PAGE)
-		return 0;
-	return mmio_remove((uintptr_t)call->addr, mapping->length);
-}
-
-/* Addresses for all pieces. */
-static int reserve(struct mapping *mapping)
-{
-	const struct mmap_call *call = mapping->call;
-	int flags = call->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_32BIT);
-
-	mapping->addr = REAL(mmap)(call->addr, mapping->length, PROT_NONE,
-				   flags | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return mapping->addr == MAP_FAILED ? -errno : 0;
-}
-
-/* Asks once in vain: what the file refuses must not cost a mapping that stands where this one is to be. */
-static int would_map(struct mapping *mapping)
-{
-	struct file_mapping piece;
-	int rc = ask(mapping, 0, &piece);
-
-	if (piece.fd >= 0)
-		REAL(close)(piece.fd);
-	return rc;
-}
-
-static int map(struct mapping *mapping)
-{
-	int rc = would_map(mapping);
-
-	if (!rc)
-		rc = held_get(mapping->call->fd, &mapping->target);
-	if (rc)
-		return rc;
-	rc = replace(mapping);
-	if (!rc)
-		rc = reserve(mapping);
-	if (!rc) {
-		rc = map_rest(mapping, 0);
-		if (rc) {
-			mmio_remove((uintptr_t)mapping->addr, mapping->length);
-			REAL(munmap)(mapping->addr, mapping->length);
-		}
-	}
-	mmio_target_put(mapping->target);
-	return rc;
-}
-
-bool mapping_new(const struct mmap_call *call, void **ret_addr)
-{
-	struct mapping mapping = {
-		.call = call,
-		.length = (call->length + PAGE - 1) & ~(PAGE - 1),
-		.addr = MAP_FAILED,
-	};
-	int rc = descriptor_find(call->fd, &mapping.descriptor);
+	int rc = descriptor_find(args->fd, &call.descriptor);
 
 	if (rc == -ENOENT || rc == -EBADF)
 		return false;
+	*ret_addr = MAP_FAILED;
 	if (!rc) {
-		rc = !call->length ? -EINVAL : !mapping.length ? -ENOMEM : map(&mapping);
-		descriptor_done(&mapping.descriptor);
+		rc = mmio_map(&map, ret_addr);
+		descriptor_done(&call.descriptor);
 	}
 	if (rc)
 		errno = -rc;
-	*ret_addr = rc ? MAP_FAILED : mapping.addr;
 	return true;
 }
 
