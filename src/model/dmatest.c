@@ -123,7 +123,7 @@ static void dmatest_bar_write(void *state, unsigned int bar, uint64_t offset, ui
 	struct dmatest *dmatest = state;
 
 	if (offset >= MEMORY)
-		reg_put(dmatest->bar, offset, len, value);
+		memcpy(dmatest->bar + offset, &value, len);
 	else
 		reg_store(&(struct reg_file){dmatest_rows, dmatest->bar, dmatest}, offset, value,
 			  len);
