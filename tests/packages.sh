@@ -29,5 +29,5 @@ need() {
 
 BUILD_PACKAGES='gcc libc6-dev meson ninja-build pkg-config python3'
 SELFTEST_PACKAGES='make libcap-dev uuid-dev xz-utils'
-CHECK_PACKAGES='libcmocka-dev liburing-dev clang clang-format clang-tidy shellcheck'
+CHECK_PACKAGES='libcmocka-dev libzydis-dev liburing-dev clang clang-format clang-tidy shellcheck'
 ARM64_PACKAGES='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static'

@@ -102,6 +102,11 @@ void lock_init(struct lock *lock, enum lock_rank rank)
 	lock->rank = rank;
 }
 
+void lock_renew(struct lock *lock)
+{
+	pthread_mutex_init(&lock->mutex, NULL);
+}
+
 void lock_done(struct lock *lock)
 {
 	pthread_mutex_destroy(&lock->mutex);

@@ -32,6 +32,8 @@ struct lock {
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_done(struct lock *lock);
+/* In a child after fork: whoever held it isn't there. */
+void lock_renew(struct lock *lock);
 void lock_take(struct lock *lock);
 /* Takes it if nobody has it: true. Never waits, so its rank may be below those that are held. */
 bool lock_try(struct lock *lock);

@@ -8,6 +8,7 @@
 
 #if defined(__x86_64__)
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -115,10 +116,17 @@ bool mmio_fault(int sig, siginfo_t *info, void *ucontext)
 	return done;
 }
 
-void mmio_init(void)
+static void init(void)
 {
 	registers_init();
 	guard_on_fault(mmio_fault);
+}
+
+void mmio_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, init);
 }
 
 #else

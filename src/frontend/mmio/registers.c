@@ -68,21 +68,20 @@ enum { PART_SSE = 1, PART_AVX = 2, PART_OPMASK = 5, PART_ZMM_HIGH = 6, PART_ZMM_
 
 enum { LEGACY_XMM = 160, LEGACY_SOFTWARE = 464, LEGACY_END = 512 };
 
-/* Where parts are, and how long they are. Written once, before any handler reads it. */
+/* Where parts are, and how long they are; Intel's processors have them here. Written before any handler reads it. */
 static struct {
 	uint32_t offset, size;
-} parts[PARTS];
+} parts[PARTS] = {
+	[PART_SSE] = {LEGACY_XMM, 256}, [PART_AVX] = {576, 256},	[PART_OPMASK] = {1088, 64},
+	[PART_ZMM_HIGH] = {1152, 512},	[PART_ZMM_MORE] = {1664, 1024},
+};
 
 void registers_init(void)
 {
 	unsigned int size, offset, c, d;
 
-	parts[PART_SSE].offset = LEGACY_XMM;
-	parts[PART_SSE].size = 256;
 	for (unsigned int i = PART_AVX; i < PARTS; i++) {
-		if (i != PART_AVX && i < PART_OPMASK)
-			continue;
-		if (!__get_cpuid_count(0xd, i, &size, &offset, &c, &d))
+		if (!parts[i].size || !__get_cpuid_count(0xd, i, &size, &offset, &c, &d) || !size)
 			continue;
 		parts[i].offset = offset;
 		parts[i].size = size;
@@ -107,7 +106,7 @@ static uint8_t *part(const ucontext_t *context, unsigned int i)
 	if (i == PART_SSE)
 		return area + LEGACY_XMM;
 	if ((uint32_t)area_value(context, LEGACY_SOFTWARE) != FRAME_MAGIC ||
-	    !(area_value(context, LEGACY_SOFTWARE + 8) >> i & 1) || !parts[i].offset)
+	    !(area_value(context, LEGACY_SOFTWARE + 8) >> i & 1))
 		return NULL;
 	return area + parts[i].offset;
 }

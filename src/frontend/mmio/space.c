@@ -105,7 +105,7 @@ static void after_fork(void)
 static void after_fork_in_child(void)
 {
 	for (size_t i = 0; i < count(); i++)
-		lock_init(&space.areas[i].target->lock, RANK_MMIO);
+		lock_renew(&space.areas[i].target->lock);
 	after_fork();
 }
 

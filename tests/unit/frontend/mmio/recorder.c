@@ -70,8 +70,12 @@ void recorder_init(struct recorder *recorder, enum file_trap trap)
 	assert_int_equal(ftruncate(recorder->fd, RECORDER_SIZE), 0);
 	recorder->memory =
 		mmap(NULL, RECORDER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, recorder->fd, 0);
-	recorder->map = mmap(NULL, RECORDER_SIZE, mmio_prot(trap, PROT_READ | PROT_WRITE),
-			     MAP_SHARED | MAP_32BIT, recorder->fd, 0);
+	/* Behind it there is nothing. */
+	recorder->map = mmap(NULL, RECORDER_SIZE + 4096, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	assert_ptr_not_equal(recorder->map, MAP_FAILED);
+	recorder->map = mmap(recorder->map, RECORDER_SIZE, mmio_prot(trap, PROT_READ | PROT_WRITE),
+			     MAP_SHARED | MAP_FIXED, recorder->fd, 0);
 	assert_ptr_not_equal(recorder->memory, MAP_FAILED);
 	assert_ptr_not_equal(recorder->map, MAP_FAILED);
 	mmio_target_init(&recorder->target, &ops);
@@ -90,7 +94,7 @@ void recorder_done(struct recorder *recorder)
 {
 	assert_int_equal(mmio_remove((uintptr_t)recorder->map, RECORDER_SIZE), 0);
 	assert_int_equal(recorder->released, 1);
-	munmap(recorder->map, RECORDER_SIZE);
+	munmap(recorder->map, RECORDER_SIZE + 4096);
 	munmap(recorder->memory, RECORDER_SIZE);
 	close(recorder->fd);
 }
