@@ -12,6 +12,8 @@
 #include "base/sys.h"
 
 atomic_size_t mmio_areas;
+/* Where the first starts and the last ends. */
+atomic_uintptr_t mmio_low, mmio_high;
 
 /* Guarded by `busy`. */
 static struct {
@@ -169,6 +171,16 @@ static int make_room(void)
 	return 0;
 }
 
+/* There are n of them now. */
+static void set_count(size_t n)
+{
+	if (n) {
+		atomic_store_explicit(&mmio_low, space.areas[0].start, memory_order_relaxed);
+		atomic_store_explicit(&mmio_high, space.areas[n - 1].end, memory_order_relaxed);
+	}
+	atomic_store_explicit(&mmio_areas, n, memory_order_release);
+}
+
 static int insert(const struct mmio_area *area)
 {
 	size_t i = index_after(area->start), n = count();
@@ -177,7 +189,7 @@ static int insert(const struct mmio_area *area)
 		return -ENOMEM;
 	memmove(&space.areas[i + 1], &space.areas[i], (n - i) * sizeof(*area));
 	space.areas[i] = *area;
-	atomic_store_explicit(&mmio_areas, n + 1, memory_order_release);
+	set_count(n + 1);
 	return 0;
 }
 
@@ -186,7 +198,7 @@ static void erase(struct mmio_area *area)
 	size_t i = (size_t)(area - space.areas), n = count();
 
 	memmove(area, area + 1, (n - i - 1) * sizeof(*area));
-	atomic_store_explicit(&mmio_areas, n - 1, memory_order_release);
+	set_count(n - 1);
 }
 
 /* Makes `at`, inside of an area or not, an edge. */

@@ -58,6 +58,18 @@ static inline bool mmio_any(void)
 	return atomic_load_explicit(&mmio_areas, memory_order_acquire);
 }
 
+/* May something be there? Costs three loads; who asks more waits for a lock. */
+static inline bool mmio_near(uintptr_t start, size_t len)
+{
+	extern atomic_uintptr_t mmio_low __attribute__((visibility("hidden")));
+	extern atomic_uintptr_t mmio_high __attribute__((visibility("hidden")));
+
+	uintptr_t low = atomic_load_explicit(&mmio_low, memory_order_relaxed);
+
+	return mmio_any() && start < atomic_load_explicit(&mmio_high, memory_order_relaxed) &&
+	       (start >= low || len > low - start);
+}
+
 /* Puts it in; takes a reference of its own. -ENOMEM. */
 int mmio_add(const struct mmio_area *area);
 /* Takes out what is in [start, start + len). -ENOMEM: a piece in the middle of an area could not be taken out. */

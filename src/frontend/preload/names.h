@@ -54,6 +54,23 @@
 	  (fd, buf, count, at, size))                                                              \
 	F(ssize_t, readv, (int fd, const struct iovec *iov, int n), (fd, iov, n))                  \
 	F(ssize_t, writev, (int fd, const struct iovec *iov, int n), (fd, iov, n))                 \
+	F(ssize_t, recv, (int fd, void *buf, size_t count, int flags), (fd, buf, count, flags))    \
+	F(ssize_t, send, (int fd, const void *buf, size_t count, int flags),                       \
+	  (fd, buf, count, flags))                                                                 \
+	F(ssize_t, recvfrom,                                                                       \
+	  (int fd, void *buf, size_t count, int flags, struct sockaddr *from, socklen_t *len),     \
+	  (fd, buf, count, flags, from, len))                                                      \
+	F(ssize_t, sendto,                                                                         \
+	  (int fd, const void *buf, size_t count, int flags, const struct sockaddr *to,            \
+	   socklen_t len),                                                                         \
+	  (fd, buf, count, flags, to, len))                                                        \
+	F(ssize_t, __recv_chk, (int fd, void *buf, size_t count, size_t size, int flags),          \
+	  (fd, buf, count, size, flags))                                                           \
+	F(ssize_t, __recvfrom_chk,                                                                 \
+	  (int fd, void *buf, size_t count, size_t size, int flags, struct sockaddr *from,         \
+	   socklen_t *len),                                                                        \
+	  (fd, buf, count, size, flags, from, len))                                                \
+	F(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags))       \
 	F(int, fclose, (FILE * stream), (stream))                                                  \
 	F(void *, mmap, (void *addr, size_t length, int prot, int flags, int fd, off_t offset),    \
 	  (addr, length, prot, flags, fd, offset))                                                 \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that bring descriptors from elsewhere, or change what the process may do. */
+#include "frontend/preload/bounce.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 
@@ -24,9 +25,26 @@ static void forget_received(struct msghdr *msg)
 	}
 }
 
+static ssize_t receive(int sock, struct msghdr *msg, int flags)
+{
+	struct iovec *iov = msg->msg_iov;
+	size_t n = msg->msg_iovlen;
+	struct bounce bounce;
+	ssize_t rc;
+
+	if (!mmio_any() || !bounce_vector(&bounce, iov, n, true))
+		return REAL(recvmsg)(sock, msg, flags);
+	msg->msg_iov = &bounce.memory;
+	msg->msg_iovlen = 1;
+	rc = bounce_end(&bounce, REAL(recvmsg)(sock, msg, flags));
+	msg->msg_iov = iov;
+	msg->msg_iovlen = n;
+	return rc;
+}
+
 SHIM ssize_t recvmsg(int sock, struct msghdr *msg, int flags)
 {
-	ssize_t rc = REAL(recvmsg)(sock, msg, flags);
+	ssize_t rc = receive(sock, msg, flags);
 
 	if (rc >= 0 && msg->msg_controllen)
 		forget_received(msg);

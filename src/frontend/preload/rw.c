@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* read(), write() and their kin: bytes of ours come from the file, not from the socket that stands for it. */
+#include "frontend/preload/bounce.h"
 #include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/trace.h"
+
+#include <limits.h>
+#include <sys/socket.h>
 
 /* What Linux cuts every count to. */
 #define COUNT_MAX 0x7ffff000u
@@ -65,10 +69,11 @@ static bool transfer_ours(int fd, struct transfer transfer, ssize_t *ret_rc)
 	return true;
 }
 
-/* A call on one buffer. A negative position is the real call's to refuse. */
+/*
+ * A call on one buffer. A negative position is the real call's to refuse. Where the kernel can't go to the buffer, the call is made on another one.
+ */
 #define SHIM_TRANSFER(name, params, args, is_write, position)                                      \
-	ssize_t name params;                                                                       \
-	SHIM ssize_t name params                                                                   \
+	static ssize_t call_##name params                                                          \
 	{                                                                                          \
 		struct transfer transfer = {(uintptr_t)buf, count, position, is_write};            \
 		ssize_t rc;                                                                        \
@@ -79,7 +84,29 @@ static bool transfer_ours(int fd, struct transfer transfer, ssize_t *ret_rc)
 		if (trace_on)                                                                      \
 			trace_transfer(#name, fd, buf, count, rc);                                 \
 		return rc;                                                                         \
+	}                                                                                          \
+	BOUNCED(name, params, args, is_write)
+
+#define BOUNCED(name, params, args, is_write)                                                      \
+	ssize_t name params;                                                                       \
+	SHIM ssize_t name params                                                                   \
+	{                                                                                          \
+		struct bounce bounce;                                                              \
+                                                                                                   \
+		if (__builtin_expect(!bounce_buffer(&bounce, (uintptr_t)buf, count, !(is_write)),  \
+				     1))                                                           \
+			return call_##name args;                                                   \
+		buf = bounce.memory.iov_base;                                                      \
+		return bounce_end(&bounce, call_##name args);                                      \
 	}
+
+/* Sockets are never ours. */
+#define SHIM_SOCKET(name, params, args, is_write)                                                  \
+	static ssize_t call_##name params                                                          \
+	{                                                                                          \
+		return REAL(name) args;                                                            \
+	}                                                                                          \
+	BOUNCED(name, params, args, is_write)
 
 SHIM_TRANSFER(read, (int fd, void *buf, size_t count), (fd, buf, count), false, NO_POSITION)
 SHIM_TRANSFER(write, (int fd, const void *buf, size_t count), (fd, buf, count), true, NO_POSITION)
@@ -125,20 +152,59 @@ static bool vector_ours(int fd, const struct iovec *iov, int n, bool is_write, s
 	return true;
 }
 
-SHIM ssize_t readv(int fd, const struct iovec *iov, int n)
+static ssize_t vector(int fd, const struct iovec *iov, int n, bool is_write)
 {
 	ssize_t rc;
 
-	if (vector_ours(fd, iov, n, false, &rc))
+	if (vector_ours(fd, iov, n, is_write, &rc))
 		return shim_result(rc);
-	return REAL(readv)(fd, iov, n);
+	return is_write ? REAL(writev)(fd, iov, n) : REAL(readv)(fd, iov, n);
+}
+
+static ssize_t bounced_vector(int fd, const struct iovec *iov, int n, bool is_write)
+{
+	struct bounce bounce;
+
+	if (n <= 0 || n > IOV_MAX || !bounce_vector(&bounce, iov, (size_t)n, !is_write))
+		return vector(fd, iov, n, is_write);
+	return bounce_end(&bounce, vector(fd, &bounce.memory, 1, is_write));
+}
+
+SHIM ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+	return bounced_vector(fd, iov, n, false);
 }
 
 SHIM ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	ssize_t rc;
+	return bounced_vector(fd, iov, n, true);
+}
 
-	if (vector_ours(fd, iov, n, true, &rc))
-		return shim_result(rc);
-	return REAL(writev)(fd, iov, n);
+SHIM_SOCKET(recv, (int fd, void *buf, size_t count, int flags), (fd, buf, count, flags), false)
+SHIM_SOCKET(send, (int fd, const void *buf, size_t count, int flags), (fd, buf, count, flags), true)
+SHIM_SOCKET(recvfrom,
+	    (int fd, void *buf, size_t count, int flags, struct sockaddr *from, socklen_t *len),
+	    (fd, buf, count, flags, from, len), false)
+SHIM_SOCKET(sendto,
+	    (int fd, const void *buf, size_t count, int flags, const struct sockaddr *to,
+	     socklen_t len),
+	    (fd, buf, count, flags, to, len), true)
+SHIM_SOCKET(__recv_chk, (int fd, void *buf, size_t count, size_t size, int flags),
+	    (fd, buf, count, size, flags), false)
+SHIM_SOCKET(__recvfrom_chk,
+	    (int fd, void *buf, size_t count, size_t size, int flags, struct sockaddr *from,
+	     socklen_t *len),
+	    (fd, buf, count, size, flags, from, len), false)
+
+SHIM ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct bounce bounce;
+	struct msghdr bounced;
+
+	if (!mmio_any() || !bounce_vector(&bounce, msg->msg_iov, (size_t)msg->msg_iovlen, false))
+		return REAL(sendmsg)(fd, msg, flags);
+	bounced = *msg;
+	bounced.msg_iov = &bounce.memory;
+	bounced.msg_iovlen = 1;
+	return bounce_end(&bounce, REAL(sendmsg)(fd, &bounced, flags));
 }

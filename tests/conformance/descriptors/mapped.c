@@ -566,6 +566,41 @@ static void test_received(void)
 	CHECK(rung() == 2);
 }
 
+/* System calls that are given registers. */
+static void test_system_calls(void)
+{
+	char *page = NULL, *loads = NULL, buf[64] = {};
+	struct iovec iov[2] = {{buf, 4}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	uint32_t one = 1, count = 0;
+	int pair[2];
+
+	map();
+	page = (char *)bar;
+	loads = (char *)bar + TOY_COUNT;
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	CHECK(send(pair[0], &one, 4, 0) == 4 && read(pair[1], page + TOY_BELL, 4) == 4);
+	CHECK(send(pair[0], &one, 4, 0) == 4 && recv(pair[1], page + TOY_BELL, 4, 0) == 4);
+	CHECK(rung() == 2);
+	CHECK(write(pair[0], loads, 4) == 4 && read(pair[1], &count, 4) == 4 && count == 1);
+	CHECK(send(pair[0], loads, 4, 0) == 4 && read(pair[1], &count, 4) == 4 && count == 2);
+	/* Readable pages are the kernel's to read. */
+	CHECK(write(pair[0], page + TOY_RUNG, 4) == 4 && read(pair[1], &count, 4) == 4);
+	CHECK(count == 2);
+	iov[1] = (struct iovec){loads, 4};
+	CHECK(writev(pair[0], iov, 2) == 8 && read(pair[1], buf, 64) == 8);
+	memcpy(&count, buf + 4, 4);
+	CHECK(count == 3);
+	CHECK(sendmsg(pair[0], &msg, 0) == 8);
+	iov[1] = (struct iovec){page + TOY_BELL, 4};
+	CHECK(recvmsg(pair[1], &msg, 0) == 8 && msg.msg_iov == iov && rung() == 6);
+	CHECK(send(pair[0], buf, 8, 0) == 8 && readv(pair[1], iov, 2) == 8 && rung() == 9);
+	/* The device's own descriptor, too. */
+	CHECK(pread(fd, page + TOY_BELL, 8, TOY_RUNG) == 8 && rung() == 18);
+	CHECK(!mprotect(page, 4096, PROT_READ) && send(pair[0], &one, 4, 0) == 4);
+	CHECK(recv(pair[1], page + TOY_BELL, 4, 0) == -1 && errno == EFAULT);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -587,6 +622,7 @@ static const struct {
 	{"what moves is followed", test_moved},
 	{"no permission opens a page", test_protected},
 	{"in who received the descriptor", test_received},
+	{"system calls that are given registers", test_system_calls},
 };
 
 int main(int argc, char **argv)
