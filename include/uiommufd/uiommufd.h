@@ -396,6 +396,41 @@ UIOMMUFD_API int uiommufd_access_pin(struct uiommufd_access *access, uint64_t io
 UIOMMUFD_API int uiommufd_access_unpin(struct uiommufd_access *access, uint64_t iova,
 				       uint64_t length);
 
+/* ---- shared virtual addressing ---- */
+
+/*
+ * Binds a PASID of a device to a process's address space.
+ *
+ * DMA with that PASID then goes to the addresses of the process, as they are at that moment: nothing is mapped or pinned, and what is absent the process's
+ * own memory management brings in. dev_id is the device's id on this node (VFIO gives it, or the mock). pid names the process; 0 is the caller.
+ * Binding the same process again finds the same bond, which stands until each bind has been undone, or until the device goes.
+ *
+ * Errors:
+ *   -EINVAL  file is no node with devices; pasid is 0, or one that the device has not
+ *   -ENOENT  there is no such device
+ *   -EBUSY   the PASID is bound to another process, or has a page table
+ *   -ESRCH   there is no such process
+ *   -EACCES  its memory is not the caller's to look at
+ *   -EMFILE  no descriptor is left to look with
+ *   -ENFILE  the system has no descriptor left
+ *   -ENOMEM
+ *   -ECHILD
+ */
+UIOMMUFD_API int uiommufd_sva_bind(struct uiommufd_file *file, uint32_t dev_id, uint32_t pasid,
+				   pid_t pid);
+
+/*
+ * Undoes a bind.
+ *
+ * When the last one is undone, no DMA through the bond is running and none can start.
+ *
+ * Errors:
+ *   -EINVAL  file is no node with devices
+ *   -ENOENT  there is no such device, or the PASID is not bound
+ *   -ECHILD
+ */
+UIOMMUFD_API int uiommufd_sva_unbind(struct uiommufd_file *file, uint32_t dev_id, uint32_t pasid);
+
 #ifdef __cplusplus
 }
 #endif

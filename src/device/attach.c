@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "core/machine_impl.h"
 #include "device/device.h"
+#include "device/sva.h"
 #include "event/fault.h"
 
 static struct attachment *find_attachment(const struct group *group, uint32_t pasid)
@@ -189,7 +190,7 @@ static int check_attach(struct device *device, uint32_t pasid, struct hwpt *hwpt
 	const struct attachment *attachment = find_attachment(device->group, pasid);
 	int rc;
 
-	if (device_attachment_find(device, pasid))
+	if (device_attachment_find(device, pasid) || sva_find(device, pasid))
 		return -EBUSY;
 	rc = check_pasid(device, pasid, hwpt);
 	if (!rc && attachment && attachment->hwpt != hwpt)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "device/sva.h"
 
 static void leave_group(struct device *device)
 {
@@ -81,6 +82,7 @@ void device_unbind(struct device *device)
 
 	while ((attachment = atomic_load(&device->attachments)))
 		device_detach(device, attachment->pasid);
+	sva_unbind_all(device);
 	device_drop_partial(device);
 	if (device->vdevice)
 		object_destroy_tombstone(device->vdevice);

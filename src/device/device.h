@@ -17,6 +17,7 @@
 #include "iommu/iommu.h"
 
 struct partial_group;
+struct sva_bond;
 
 /* The page table behind a RID or PASID of a group. */
 struct attachment {
@@ -51,6 +52,7 @@ struct device {
 	LIST_HEAD(, partial_group) partial; /* groups whose last page request has not come yet */
 	LIST_HEAD(, stall) stalls;	    /* DMA that waits for an answer (device/stall.h) */
 	bool faults_aborted;		    /* DMA does not wait now */
+	struct sva_bond *_Atomic bonds;	    /* of PASIDs with processes (device/sva.h) */
 	struct object *vdevice;		    /* its vDEVICE, or NULL */
 };
 

@@ -11,6 +11,7 @@
 #include "base/guard.h"
 #include "core/machine_impl.h"
 #include "device/nested.h"
+#include "device/sva.h"
 #include "hwpt/dirty.h"
 
 #define LARGE ((uint64_t)1 << DMA_LARGE_SHIFT)
@@ -206,8 +207,18 @@ static char *translate(struct dma_port *port, uint32_t pasid, uint64_t iova, siz
 	return nested_translate(port, pasid, iova, len, perm);
 }
 
+/* The process whose addresses a PASID's are, or NULL. */
+static struct mm *shared_mm(const struct dma_port *port, uint32_t pasid)
+{
+	return pasid ? sva_find(port->device, pasid) : NULL;
+}
+
 char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
+	const struct mm *mm = shared_mm(port, pasid);
+
+	if (mm)
+		return mm->self ? (char *)iova : NULL;
 	return translate(port, pasid, iova, len, write ? PT_WRITE : PT_READ);
 }
 
@@ -283,15 +294,37 @@ static int copy_locked(struct dma_port *port, const struct dma_access *copy, siz
 			    : pages_read(area->pages, offset, copy->buf, *len);
 }
 
+/* A process's page at most, so that it is known where an access failed. */
+static int copy_shared(struct dma_port *port, struct mm *mm, const struct dma_access *copy,
+		       size_t *len)
+{
+	uint64_t left = PAGE_SIZE - page_offset(copy->iova);
+	int rc;
+
+	if (left < *len)
+		*len = left;
+	rc = writes(copy) ? mm_write(mm, copy->iova, copy->buf, *len)
+			  : mm_read(mm, copy->buf, copy->iova, *len);
+	port->repairable &= !rc;
+	return rc;
+}
+
 /* As much as lies in one piece; *len says how much that was. */
 static int copy_piece(struct dma_port *port, const struct dma_access *copy, size_t *len)
 {
 	uint64_t last = copy->iova + (copy->len - 1);
+	struct mm *mm;
 	char *host;
 	int rc = -EFAULT;
 
 	*len = copy->len;
 	dma_enter(port, copy->iova, last < copy->iova ? UINT64_MAX : last);
+	mm = shared_mm(port, copy->pasid);
+	if (mm) {
+		rc = copy_shared(port, mm, copy, len);
+		dma_leave(port);
+		return rc;
+	}
 	host = translate(port, copy->pasid, copy->iova, len, copy->perm);
 	if (host)
 		rc = writes(copy) ? guard_copy(host, copy->buf, *len)
