@@ -66,23 +66,36 @@ static uint32_t pgfault_perm(uint32_t perm)
 	return out;
 }
 
-/* Raises a group for the pages from the first one on; the last request ends it. */
-static int raise_group(struct dma_port *port, const struct dma_access *missing, uint32_t grpid)
+/* Which pages are missing, from the first one on. */
+static unsigned int find_missing(struct dma_port *port, const struct dma_access *missing,
+				 uint64_t pages[STALL_PAGES])
 {
 	uint64_t page = missing->iova & ~(uint64_t)(PAGE_SIZE - 1);
 	uint64_t end = missing->iova + (missing->len - 1);
 	uint64_t last = end < missing->iova ? UINT64_MAX : end;
-	uint64_t pages[STALL_PAGES];
 	unsigned int n = 0;
-	int rc = 0;
 
+	/* An access that stalls names its own address (Arm IHI 0070, 7.3.13), and no other access has been made. */
+	if (port->device->iommu_dev->stalls) {
+		pages[0] = missing->iova;
+		return 1;
+	}
 	for (;; page += PAGE_SIZE) {
 		/* The first one has just failed. */
 		if (!n || dma_would_fault(port, missing->pasid, page, missing->perm))
 			pages[n++] = page;
 		if (n == STALL_PAGES || last - page < PAGE_SIZE)
-			break;
+			return n;
 	}
+}
+
+/* Raises a group for what is missing; the last request ends it. */
+static int raise_group(struct dma_port *port, const struct dma_access *missing, uint32_t grpid)
+{
+	uint64_t pages[STALL_PAGES];
+	unsigned int n = find_missing(port, missing, pages);
+	int rc = 0;
+
 	for (unsigned int i = 0; i < n && !rc; i++) {
 		const struct page_request request = {
 			.pasid_valid = missing->pasid,

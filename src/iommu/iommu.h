@@ -150,6 +150,7 @@ struct iommu_dev {
 	void *iommu;	     /* which of the model's IOMMUs: nesting objects must agree */
 	uint32_t max_pasids; /* 0: none */
 	bool ats_not_supported;
+	bool stalls; /* a fault holds its one access up; else a page request (PRI) asks for pages ahead, too */
 	bool no_page_requests;	     /* its faults never wait, whatever it is attached to */
 	bool pasid_exec, pasid_priv; /* the device's PASID capability has these permissions */
 	const struct reserved_region *reserved; /* n_reserved of them, constant */
