@@ -202,7 +202,8 @@ static void mask_others(sigset_t *set)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 
-	sigfillset(set);
+	/* sigfillset() leaves out libc's own: a thread that is cancelled in here would take locks with it. */
+	memset(set, 0xff, sizeof(*set));
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		sigdelset(set, faults[i]);
 }

@@ -9,6 +9,7 @@
 #include "frontend/mmio/space.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/preload/trace.h"
 #include "frontend/service/quiet.h"
 
 struct held {
@@ -51,14 +52,31 @@ static ssize_t transfer(struct mmio_target *target, uint64_t buf, size_t len, ui
 	return rc;
 }
 
+static ssize_t traced(struct mmio_target *target, const void *buf, size_t len, uint64_t offset,
+		      bool write)
+{
+	struct trace_access access = {
+		.node = of_target(target)->keep.identity.node,
+		.store = write,
+		.offset = offset,
+		.value = buf,
+		.len = len,
+		.result = transfer(target, (uintptr_t)buf, len, offset, write),
+	};
+
+	if (trace_on)
+		trace_access(&access);
+	return access.result;
+}
+
 static ssize_t held_read(struct mmio_target *target, void *buf, size_t len, uint64_t offset)
 {
-	return transfer(target, (uintptr_t)buf, len, offset, false);
+	return traced(target, buf, len, offset, false);
 }
 
 static ssize_t held_write(struct mmio_target *target, const void *buf, size_t len, uint64_t offset)
 {
-	return transfer(target, (uintptr_t)buf, len, offset, true);
+	return traced(target, buf, len, offset, true);
 }
 
 static void held_release(struct mmio_target *target)

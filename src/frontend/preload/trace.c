@@ -23,6 +23,8 @@
 #define RECORDS_BYTES                                                                              \
 	(40 * 8) /* of an event descriptor, as many as fit on a line that can be read */
 #define STRUCT_BYTES 128
+/* Where regions are in a device's file: that is what offsets say (vfio/internal.h). */
+#define REGION_SHIFT 40
 
 bool trace_on;
 
@@ -92,13 +94,19 @@ static void begin(struct line *line)
 	trace_add(&line->text, "[%d] ", (int)syscall(SYS_gettid));
 }
 
-static void end(struct line *line)
+/* There is room for the newline. */
+static void write_out(struct trace_text *text)
 {
-	line->buf[line->text.length++] = '\n';
+	text->buf[text->length++] = '\n';
 	if (!out_is_there())
 		open_out();
 	if (out.fd >= 0)
-		syscall(SYS_write, out.fd, line->buf, line->text.length);
+		syscall(SYS_write, out.fd, text->buf, text->length);
+}
+
+static void end(struct line *line)
+{
+	write_out(&line->text);
 	errno = line->saved;
 }
 
@@ -226,6 +234,26 @@ void trace_transfer(const char *name, int fd, const void *buf, size_t count, ssi
 	trace_add(&line.text, ", %zu) ", count);
 	trace_add_result(&line.text, result_of(result, line.saved));
 	end(&line);
+}
+
+/* In a handler, which may have little stack. */
+void trace_access(const struct trace_access *access)
+{
+	char buf[160];
+	struct trace_text text = {.buf = buf, .size = sizeof(buf) - 1};
+	const char *name = access->store ? "store" : "load";
+	uint64_t value = 0;
+
+	memcpy(&value, access->value, access->len);
+	trace_add(&text, "[%d] %s(</dev/%s>, ", (int)syscall(SYS_gettid), name, access->node);
+	if (!strncmp(access->node, "vfio/", 5))
+		trace_add(&text, "BAR%u+%#lx", (unsigned int)(access->offset >> REGION_SHIFT),
+			  access->offset & (((uint64_t)1 << REGION_SHIFT) - 1));
+	else
+		trace_add(&text, "%#lx", access->offset);
+	trace_add(&text, ", %zu, %#lx) ", access->len, value);
+	trace_add_result(&text, access->result);
+	write_out(&text);
 }
 
 static const struct trace_name open_flags[] = {

@@ -24,6 +24,16 @@ int trace_ioctl(int fd, unsigned long cmd, uint64_t arg, trace_ioctl_fn call);
 void trace_transfer(const char *name, int fd, const void *buf, size_t count, ssize_t result);
 /* After an open() of the view: fd or -errno. */
 void trace_open(int dirfd, const char *path, int flags, int result);
+/* A load of a register or a store to it, trapped. */
+struct trace_access {
+	const char *node;
+	bool store;
+	uint64_t offset;
+	const void *value;
+	size_t len;	/* 8 at most */
+	ssize_t result; /* bytes, or -errno */
+};
+void trace_access(const struct trace_access *access);
 /* After mmap(). */
 void trace_mmap(const struct mmap_call *call, const void *result);
 /* After close(): `link` is what preload_fd_link(fd) said before it, NULL if it wasn't ours. */
