@@ -215,10 +215,10 @@ static int enter_viommu(struct smmuv3_device *device, const struct smmu_domain *
 {
 	struct vdevice *vdevice = viommu_vdevice_of(&nested->viommu->viommu, &device->dev);
 
-	if (!vdevice)
-		return nested->ste.config == STE_S1_TRANSLATE ? -ENOENT : 0;
-	device->viommu = nested->viommu;
-	device->vsid = vdevice->virt_id;
+	if (!vdevice && nested->ste.config == STE_S1_TRANSLATE)
+		return -ENOENT;
+	device->viommu = vdevice ? nested->viommu : NULL;
+	device->vsid = vdevice ? vdevice->virt_id : 0;
 	return 0;
 }
 
