@@ -61,18 +61,23 @@ struct uiommufd_access;	 /* a device's way into an IOAS */
 struct uiommufd_machine_options {
 	size_t size;
 	uint64_t flags; /* none are defined: 0 */
+	/* The machine's IOMMUs and devices, as text: see uiommufd-machine(5). NULL: none. */
+	const char *description;
+	/* Where a sentence is put that says why a description can't be used, with a zero behind it; or NULL. */
+	char *why;
+	size_t why_size; /* bytes there */
 };
 
 /*
  * Makes a machine.
  *
- * It has the mock IOMMU that the kernel's own tests use (<uiommufd/mock.h>), and no devices but those that its ioctls make. What is
+ * It has the mock IOMMU that the kernel's own tests use (<uiommufd/mock.h>), the devices that its ioctls make, and those of its description. What is
  * opened on one machine shares its devices, and the account of pinned memory of each user.
  *
- * options may be NULL for the default.
+ * options may be NULL for the default. With a description, models may have errors of their own beside those below.
  *
  * Errors:
- *   -EINVAL  options->size is less than that of the first version, or a flag is unknown
+ *   -EINVAL  options->size is less than that of the first version, a flag is unknown, or the description can't be used
  *   -E2BIG   what options has beyond the struct known here is not zero
  *   -ENOMEM
  */
@@ -145,7 +150,8 @@ UIOMMUFD_API void uiommufd_blocks_faults(bool blocks);
 /*
  * Opens a node of a machine.
  *
- * node is a path below /dev: "iommu", or "vfio/vfio" for the same with the accounting of VFIO's container. No flags are defined: 0.
+ * node is a path below /dev: "iommu", or "vfio/vfio" for the same with the accounting of VFIO's container; and of the devices of a description
+ * "vfio/devices/vfioN" and the groups "vfio/N". No flags are defined: 0.
  *
  * Errors:
  *   -EINVAL  a flag

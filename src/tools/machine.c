@@ -2,6 +2,7 @@
 /* Descriptions from the command line, and what is wrong with them in a sentence. */
 #include "tools/machine.h"
 
+#include "machine/machine.h"
 #include "tools/tool.h"
 
 #include <errno.h>
@@ -167,6 +168,19 @@ static int make_paths_absolute(struct config_device *device)
 	return r;
 }
 
+/* Makes all of it, and throws it away: what models say of their options is told now, and not in the middle of the program. */
+static int try(const struct config *config)
+{
+	struct config_error error;
+	struct machine *machine;
+	int r = machine_build(config, NULL, &error, &machine);
+
+	if (r)
+		return complain(r, &error);
+	machine_put(machine);
+	return 0;
+}
+
 int machine_complete(struct config *config)
 {
 	struct config_error error;
@@ -179,5 +193,8 @@ int machine_complete(struct config *config)
 		if (!r)
 			r = make_paths_absolute(&config->devices[i]);
 	}
-	return r;
+	if (r)
+		return r;
+	r = machine_learn(config, &error);
+	return r ? complain(r, &error) : try(config);
 }

@@ -4,24 +4,57 @@
 #include "frontend/mmio/mmio.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "frontend/service/service.h"
+#include "machine/machine.h"
 
 /* What the first version of the struct had. */
 #define MACHINE_OPTIONS_FIRST (offsetof(struct uiommufd_machine_options, flags) + sizeof(uint64_t))
 
-static int machine_make(struct library *library, struct uiommufd_machine **ret_machine)
+/* Empty texts describe the default machine too. */
+static int build(const char *description, struct config_error *ret_error,
+		 struct machine **ret_machine)
+{
+	struct config *config;
+	int rc = config_new(&config);
+
+	if (rc)
+		return rc;
+	rc = config_read(config, description ? description : "", ret_error);
+	rc = rc ? rc : config_complete(config, NULL, ret_error);
+	rc = rc ? rc : machine_learn(config, ret_error);
+	rc = rc ? rc : machine_build(config, NULL, ret_error, ret_machine);
+	config_free(config);
+	return rc;
+}
+
+static void tell(const struct uiommufd_machine_options *options, const struct config_error *error)
+{
+	char where[32] = "";
+
+	if (!options->why || !options->why_size)
+		return;
+	if (error->line)
+		snprintf(where, sizeof(where), "line %u: ", error->line);
+	snprintf(options->why, options->why_size, "%s%s", where, error->text);
+}
+
+static int machine_make(struct library *library, const struct uiommufd_machine_options *options,
+			struct uiommufd_machine **ret_machine)
 {
 	struct uiommufd_machine *machine = mem_zalloc(sizeof(*machine));
+	struct config_error error = {};
 	int rc;
 
 	if (!machine)
 		return -ENOMEM;
-	rc = machine_new(&machine->machine);
+	rc = build(options->description, &error, &machine->machine);
 	if (rc) {
+		tell(options, &error);
 		free(machine);
 		return rc;
 	}
@@ -46,7 +79,7 @@ int uiommufd_machine_new(const struct uiommufd_machine_options *given,
 	if (options.flags)
 		return -EINVAL;
 	rc = library_init(&library);
-	return rc ? rc : machine_make(library, ret_machine);
+	return rc ? rc : machine_make(library, &options, ret_machine);
 }
 
 void uiommufd_machine_unref(struct uiommufd_machine *machine)

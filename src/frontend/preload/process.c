@@ -8,12 +8,16 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "base/sys.h"
 #include "frontend/preload/fail_nth.h"
 #include "frontend/preload/held.h"
+#include "frontend/preload/machine_view.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/view.h"
+#include "machine/machine.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct descriptors *descriptors;
@@ -104,6 +108,23 @@ bool process_was_used(void)
 	return atomic_load_explicit(&used, memory_order_relaxed);
 }
 
+/* `uiommufd run` has tried it, so what is told here has happened since. */
+static int make_machine(struct process *process)
+{
+	struct config_error error;
+	char text[512];
+	int n, r;
+
+	if (!preload_config())
+		return machine_new(&process->machine);
+	r = machine_build(preload_config(), NULL, &error, &process->machine);
+	if (!r)
+		return 0;
+	n = snprintf(text, sizeof(text), "uiommufd: the machine can't be made: %s.\n", error.text);
+	sys_raw(SYS_write, STDERR_FILENO, text, n);
+	return r;
+}
+
 static struct process *process_new(void)
 {
 	struct process *process = mem_zalloc(sizeof(*process));
@@ -115,7 +136,7 @@ static struct process *process_new(void)
 	lock_init(&process->claiming, RANK_ENDPOINTS);
 	remotes_init(&process->remotes, &process_remote_ops);
 	process->client = (struct client){.ops = &process_client_ops, .mm = mm_self()};
-	if (!process->client.mm || machine_new(&process->machine) ||
+	if (!process->client.mm || make_machine(process) ||
 	    service_new(&hooks, process, &process->service)) {
 		process_free(process);
 		return NULL;

@@ -4,6 +4,7 @@
 
 #include "core/client.h"
 #include "core/machine.h"
+#include "machine/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -275,6 +276,12 @@ int machine_new(struct machine **ret_machine)
 		return -ENOMEM;
 	*ret_machine = machine;
 	return 0;
+}
+
+int machine_build(const struct config *config, struct machine_host *host,
+		  struct config_error *ret_error, struct machine **ret_machine)
+{
+	return machine_new(ret_machine);
 }
 
 void machine_put(struct machine *machine)

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* The kinds that there are. */
+#include "machine/kinds.h"
+
+#include <stddef.h>
+
+const struct iommu_kind *const iommu_kinds[] = {
+	&iommu_kind_vtd,
+	NULL,
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Device models by name. */
+#ifndef UIOMMUFD_MACHINE_MODEL_H
+#define UIOMMUFD_MACHINE_MODEL_H
+
+#include <uiommufd/device.h>
+
+#include "config/config.h"
+
+/*
+ * The model of this name, or of the shared object of this path, which stays loaded. -EINVAL, and *ret_error says why.
+ */
+int model_get(const char *name, const struct uiommufd_model **ret_model,
+	      struct config_error *ret_error);
+
+#endif
