@@ -111,14 +111,13 @@ static int raise_group(struct dma_port *port, const struct dma_access *missing, 
 	return rc;
 }
 
-/* 0: try again. */
-static int wait_for_answer(struct dma_port *port, const struct dma_access *missing)
+/* With the context's lock, which is released meanwhile. 0: try again. */
+static int wait_locked(struct dma_port *port, const struct dma_access *missing)
 {
 	struct device *device = port->device;
 	struct stall stall = {.pasid = missing->pasid, .wake = PTHREAD_COND_INITIALIZER};
 	int rc;
 
-	LOCK_SCOPED(&device->object.ctx->lock);
 	if (device->faults_aborted)
 		return -ECANCELED;
 	rc = choose_group(device, &stall.grpid);
@@ -135,6 +134,12 @@ static int wait_for_answer(struct dma_port *port, const struct dma_access *missi
 	if (rc == -ENOMEM)
 		return rc;
 	return rc || stall.code != IOMMUFD_PAGE_RESP_SUCCESS ? -EFAULT : 0;
+}
+
+static int wait_for_answer(struct dma_port *port, const struct dma_access *missing)
+{
+	LOCK_SCOPED(&port->device->object.ctx->lock);
+	return wait_locked(port, missing);
 }
 
 int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault)
@@ -160,6 +165,14 @@ int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, ui
 			*ret_fault = fault;
 		return rc;
 	}
+}
+
+int dma_ask_for_page(struct dma_port *port, uint32_t pasid, uint64_t iova, uint32_t perm)
+{
+	const struct dma_access access = {.pasid = pasid, .perm = perm, .iova = iova, .len = 1};
+
+	LOCK_SCOPED(&port->device->object.ctx->lock);
+	return dma_would_fault(port, pasid, iova, perm) ? wait_locked(port, &access) : 0;
 }
 
 void stall_abort(struct device *device)

@@ -20,6 +20,11 @@
 int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault);
 
 /*
+ * Asks for the page of an IOVA, if an access with this permission (enum pt_perm) would fault, and waits. Errors as above.
+ */
+int dma_ask_for_page(struct dma_port *port, uint32_t pasid, uint64_t iova, uint32_t perm);
+
+/*
  * For a reset: all page requests of the device that are not answered yet are answered INVALID, and until stall_allow() no DMA waits. With the
  * context's lock held.
  */

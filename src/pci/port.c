@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/guard.h"
+#include "device/stall.h"
 
 #define BOUNCE 4096
 
@@ -149,32 +150,30 @@ static int enter(struct uiommufd_port *port)
 	return rc;
 }
 
-int uiommufd_dma_read(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, void *buf,
-		      size_t len)
+/* Models know no error of memory: to them it is a fault. */
+static int copy(struct uiommufd_port *port, const struct dma_access *access)
 {
 	int rc;
 
-	port->fault = iova;
+	port->fault = access->iova;
 	rc = enter(port);
 	if (rc)
 		return rc;
-	rc = dma_read(&port->dma, pasid, iova, buf, len, &port->fault);
+	rc = dma_copy_stalling(&port->dma, access, &port->fault);
 	leave(port);
-	return rc;
+	return rc == -ENOMEM ? -EFAULT : rc;
+}
+
+int uiommufd_dma_read(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, void *buf,
+		      size_t len)
+{
+	return copy(port, &(struct dma_access){pasid, PT_READ, iova, buf, len});
 }
 
 int uiommufd_dma_write(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, const void *buf,
 		       size_t len)
 {
-	int rc;
-
-	port->fault = iova;
-	rc = enter(port);
-	if (rc)
-		return rc;
-	rc = dma_write(&port->dma, pasid, iova, buf, len, &port->fault);
-	leave(port);
-	return rc;
+	return copy(port, &(struct dma_access){pasid, PT_WRITE, iova, (void *)buf, len});
 }
 
 uint64_t uiommufd_fault(const struct uiommufd_port *port)
@@ -207,8 +206,8 @@ static int copy_bounced(struct uiommufd_port *port, uint32_t pasid, uint64_t to,
 
 	if (*len > sizeof(buf))
 		*len = sizeof(buf);
-	rc = dma_read(&port->dma, pasid, from, buf, *len, &port->fault);
-	return rc ? rc : dma_write(&port->dma, pasid, to, buf, *len, &port->fault);
+	rc = uiommufd_dma_read(port, pasid, from, buf, *len);
+	return rc ? rc : uiommufd_dma_write(port, pasid, to, buf, *len);
 }
 
 /* The longest section: who takes memory away waits for it. */
@@ -227,11 +226,11 @@ int uiommufd_dma_copy(struct uiommufd_port *port, uint32_t pasid, uint64_t to, u
 		if (rc)
 			break;
 		rc = copy_direct(port, pasid, to, from, &part);
+		leave(port);
 		if (rc) {
 			part = n;
 			rc = copy_bounced(port, pasid, to, from, &part);
 		}
-		leave(port);
 		to += part;
 		from += part;
 		len -= part;
@@ -268,9 +267,15 @@ int uiommufd_copy(void *to, const void *from, size_t len)
 	return guard_copy(to, from, len);
 }
 
-/* Nobody takes requests. */
 int uiommufd_page_request(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, bool write)
 {
+	int rc;
+
 	port->fault = iova;
-	return atomic_load(&port->function->holders) ? -ECANCELED : -EFAULT;
+	rc = enter(port);
+	if (rc)
+		return rc == -EACCES ? -EFAULT : rc;
+	rc = dma_ask_for_page(&port->dma, pasid, iova, write ? PT_WRITE : PT_READ);
+	leave(port);
+	return rc == -ENOMEM ? -EFAULT : rc;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/host.h"
+#include "device/stall.h"
 #include "pci/function.h"
 #include "pci/port.h"
 
@@ -135,15 +136,37 @@ void uiommufd_unlock(struct uiommufd_device *device)
 
 /* ---- holding still ---- */
 
+/* DMA that waits for a page is told not to, or may wait again. */
+static void allow_stalls(struct pci_function *function, bool allowed)
+{
+	struct device *device = function->device;
+
+	if (!device)
+		return;
+	LOCK_SCOPED(&device->object.ctx->lock);
+	if (allowed)
+		stall_allow(device);
+	else
+		stall_abort(device);
+}
+
+static void wait_for_runs(struct pci_function *function)
+{
+	LOCK_SCOPED(&function->work_lock);
+	while (function->running)
+		lock_wait(&function->work_lock, &function->idle);
+}
+
 void pci_hold(struct pci_function *function)
 {
 	bool first;
 
 	lock_take(&function->work_lock);
 	first = !atomic_fetch_add(&function->holders, 1);
-	while (function->running)
-		lock_wait(&function->work_lock, &function->idle);
 	lock_release(&function->work_lock);
+	if (first)
+		allow_stalls(function, false);
+	wait_for_runs(function);
 	if (first && function->model.quiesce)
 		function->model.quiesce(function->state, true);
 	pci_wait_for_ports(function);
@@ -151,8 +174,11 @@ void pci_hold(struct pci_function *function)
 
 void pci_release(struct pci_function *function)
 {
-	if (atomic_load(&function->holders) == 1 && function->model.quiesce)
-		function->model.quiesce(function->state, false);
+	if (atomic_load(&function->holders) == 1) {
+		allow_stalls(function, true);
+		if (function->model.quiesce)
+			function->model.quiesce(function->state, false);
+	}
 	LOCK_SCOPED(&function->work_lock);
 	atomic_fetch_sub(&function->holders, 1);
 	pthread_cond_broadcast(&function->work);
