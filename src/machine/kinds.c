@@ -6,5 +6,7 @@
 
 const struct iommu_kind *const iommu_kinds[] = {
 	&iommu_kind_vtd,
+	&iommu_kind_smmuv3,
+	&iommu_kind_amd,
 	NULL,
 };

@@ -4,6 +4,6 @@
 
 #include "machine/kind.h"
 
-extern const struct iommu_kind iommu_kind_vtd;
+extern const struct iommu_kind iommu_kind_vtd, iommu_kind_smmuv3, iommu_kind_amd;
 
 #endif

@@ -74,6 +74,24 @@ static void nodes_are_there(void **state)
 	machine_put(machine);
 }
 
+static void kinds_of_iommus(void **state)
+{
+	struct config_error error;
+	struct machine *machine;
+
+	(void)state;
+	assert_int_equal(
+		build("iommu smmuv3 cmdqv=on caches=off seed=7 invalidation-errors=report\n"
+		      "iommu amd nesting=on five-levels=off pasid-bits=8\n"
+		      "device dmatest iommu=smmuv30 stalls=on ats-answer=never\n"
+		      "device dmatest iommu=amd0",
+		      &machine, &error),
+		0);
+	assert_int_equal(has(machine, "vfio/devices/vfio0"), 0);
+	assert_int_equal(has(machine, "vfio/devices/vfio1"), 0);
+	machine_put(machine);
+}
+
 static void identities_are_learned(void **state)
 {
 	struct config_error error;
@@ -119,6 +137,10 @@ static const struct {
 	 1},
 	{"iommu vtd nesting=no", "'nesting' is on or off, not 'no'", 1},
 	{"iommu vtd address-bits=50", "'vtd0' can't be made: Invalid argument", 1},
+	{"iommu smmuv3 address-bits=48", "'smmuv3' has no option 'address-bits': it has pasid-bits",
+	 1},
+	{"iommu amd nesting=yes", "'nesting' is off or on, not 'yes'", 1},
+	{"iommu amd\ndevice dmatest stalls=on", "'dmatest' has no option 'stalls'", 2},
 	{"device foo", "there is no model 'foo': there are ", 1},
 	{"device ioat foo=1", "'ioat' has no option 'foo': it has xfercap, ats-answer", 1},
 	{"\ndevice ioat xfercap=3", "xfercap is a number from 12 to 30", 2},
@@ -168,6 +190,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_are_there),
+		cmocka_unit_test(kinds_of_iommus),
 		cmocka_unit_test(identities_are_learned),
 		cmocka_unit_test(models_come_from_files),
 		cmocka_unit_test(what_is_wrong_is_said),
