@@ -8,6 +8,11 @@
 
 #define PAGE ((size_t)4096)
 
+/* x86-64 only. */
+#ifndef MAP_32BIT
+#define MAP_32BIT 0
+#endif
+
 /* One call under way. */
 struct mapping {
 	const struct mmio_map *map;

@@ -4,6 +4,7 @@
  * told, so that they take what they need of it. Its own service needs no word: that shares the memory and keeps it.
  */
 #include "base/sys.h"
+#include "frontend/preload/mask.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/service/quiet.h"
@@ -56,16 +57,23 @@ static int stayed(int rc)
 {
 	int saved = errno;
 
+	mask_exec(false);
 	descriptors_stay();
 	errno = saved;
 	return rc;
+}
+
+static void before_exec(void)
+{
+	bye();
+	mask_exec(true);
 }
 
 /* An exec that is bound to fail says no good-bye; the few that fail later have said one too many. */
 static void bye_unless_missing(const char *path)
 {
 	if (sys_raw(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
-		bye();
+		before_exec();
 }
 
 SHIM int execve(const char *path, char *const argv[], char *const envp[])
@@ -82,25 +90,25 @@ SHIM int execv(const char *path, char *const argv[])
 
 SHIM int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	bye();
+	before_exec();
 	return stayed(REAL(execvpe)(file, argv, envp));
 }
 
 SHIM int execvp(const char *file, char *const argv[])
 {
-	bye();
+	before_exec();
 	return stayed(REAL(execvp)(file, argv));
 }
 
 SHIM int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	bye();
+	before_exec();
 	return stayed(REAL(fexecve)(fd, argv, envp));
 }
 
 SHIM int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	bye();
+	before_exec();
 	return stayed(REAL(execveat)(dirfd, path, argv, envp, flags));
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/guard.h"
+#include "base/sys.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 
@@ -196,6 +197,15 @@ SHIM int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 	if (rc)
 		free(start);
 	return rc;
+}
+
+void mask_exec(bool begins)
+{
+	uint64_t hidden = guard_thread_hidden();
+
+	if (hidden)
+		sys_raw(SYS_rt_sigprocmask, begins ? SIG_BLOCK : SIG_UNBLOCK, &hidden, NULL,
+			sizeof(hidden));
 }
 
 /* What was inherited as blocked becomes hidden. */

@@ -18,4 +18,7 @@ bool faults_are_ours(void);
 /* Takes SIGSEGV and SIGBUS out of a set that the kernel is to have, if faults are ours. */
 void mask_open(sigset_t *set);
 
+/* Before an exec, which inherits the mask, and after one that failed: the kernel has the mask that the program believes in. */
+void mask_exec(bool begins);
+
 #endif

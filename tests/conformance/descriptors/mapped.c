@@ -208,6 +208,28 @@ static void test_blocked(void)
 	check_blocked(false);
 }
 
+/* What is executed starts with the mask that was set: all but SIGKILL and SIGSTOP. */
+static void test_blocked_exec(void)
+{
+	static char name[] = "grep", quiet[] = "-q", pattern[] = "^SigBlk:.*ef.$";
+	static char path[] = "/proc/self/status";
+	char *const argv[] = {name, quiet, pattern, path, NULL};
+	char *const none[] = {NULL};
+	pid_t pid;
+
+	map();
+	block_all(NULL);
+	CHECK(execve("/", argv, none) == -1 && errno == EACCES);
+	ring();
+	CHECK(rung() == 1);
+	pid = fork();
+	if (!pid) {
+		execve("/bin/grep", argv, none);
+		_exit(9);
+	}
+	wait_for(pid);
+}
+
 static pthread_barrier_t mapped;
 
 static void *early_ringer(void *arg)
@@ -610,6 +632,7 @@ static const struct {
 	{"ten threads ring at once, none is lost", test_threads},
 	{"in threads that block all signals", test_blocked},
 	{"... and did so before there was a mapping", test_blocked_early},
+	{"what is executed inherits the mask", test_blocked_exec},
 	{"in handlers that block all signals", test_handlers_ring},
 	{"the program's own faults are its own", test_own_handler},
 	{"what kills, kills", test_deaths},
