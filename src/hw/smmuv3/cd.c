@@ -175,6 +175,15 @@ int smmu_cd_read(const struct smmu_ste *ste, const struct pt_memory *memory, uin
 
 /* ---- using it ---- */
 
+bool smmu_cd_reaches(uint64_t word0, uint64_t va)
+{
+	bool high = va >> 55 & 1;
+	bool tbi = word0 & (high ? CD0_TBI1 : CD0_TBI0);
+	int64_t full = tbi ? (int64_t)(va << 8) >> 8 : (int64_t)va;
+
+	return full >> SMMU_ADDRESS_BITS == (high ? -1 : 0);
+}
+
 const struct smmu_ttb *smmu_cd_ttb(const struct smmu_cd *cd, uint64_t va, uint64_t *ret_va)
 {
 	bool high = va >> 55 & 1;

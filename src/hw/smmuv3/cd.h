@@ -53,6 +53,9 @@ int smmu_cd_read(const struct smmu_ste *ste, const struct pt_memory *memory, uin
 int smmu_cd_decode(const struct smmu_ste *ste, const uint64_t words[SMMU_CD_USED],
 		   struct smmu_cd *ret_cd);
 
+/* Can any page be remembered for this address: are its bits above 48 as they have to be? `word0` is the descriptor's. */
+bool smmu_cd_reaches(uint64_t word0, uint64_t va);
+
 /*
  * The half that translates an address, whose bits above the input size have to be right (IHI 0070, 3.4.1). NULL: none does. *ret_va is the address
  * as tables and caches know it: without an ignored top byte.

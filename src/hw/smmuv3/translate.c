@@ -56,22 +56,25 @@ static int bypass(const struct trip *trip, struct stage1 *ret)
 
 /* ---- the context descriptor ---- */
 
-static int get_cd(struct trip *trip, uint32_t ssid)
+/* Its words, which are remembered only if they are good: `known` ones need not be looked at again. */
+static int get_cd(struct trip *trip, uint32_t ssid, uint64_t words[SMMU_CD_USED], bool *ret_known)
 {
-	uint64_t words[SMMU_CD_USED];
-	int rc;
+	*ret_known = trip->cached && smmu_cd_find(trip->viommu, trip->device, ssid, words);
+	return *ret_known
+		       ? 0
+		       : smmu_cd_read(&trip->nested->ste, trip->memory, ssid, words, &trip->fault);
+}
 
-	if (!trip->cached || !smmu_cd_find(trip->viommu, trip->device, ssid, words)) {
-		rc = smmu_cd_read(&trip->nested->ste, trip->memory, ssid, words, &trip->fault);
-		if (rc)
-			return rc;
-		if (trip->cached)
-			smmu_cd_insert(trip->viommu, trip->device, trip->epochs.cds, ssid, words);
-	}
-	rc = smmu_cd_decode(&trip->nested->ste, words, &trip->cd);
-	if (rc)
+static int decode_cd(struct trip *trip, uint32_t ssid, const uint64_t words[SMMU_CD_USED],
+		     bool known)
+{
+	if (smmu_cd_decode(&trip->nested->ste, words, &trip->cd)) {
 		trip->fault = (struct smmu_fault){.type = EVT_C_BAD_CD, .class = EVT_CLASS_CD};
-	return rc;
+		return -EFAULT;
+	}
+	if (trip->cached && !known)
+		smmu_cd_insert(trip->viommu, trip->device, trip->epochs.cds, ssid, words);
+	return 0;
 }
 
 /* ---- permissions ---- */
@@ -184,23 +187,40 @@ static bool has_atc(const struct trip *trip)
 	return trip->cached && trip->device->options.ats && trip->nested->ste.eats == STE_EATS_FULL;
 }
 
-static int translate(struct trip *trip, uint32_t ssid, struct stage1 *ret)
+/* The tables of the half that the address is in. */
+static int translate_by_tables(struct trip *trip, struct iotlb_hit *ret_hit)
 {
 	const struct smmu_ttb *ttb;
-	struct iotlb_hit hit;
 	uint64_t va;
-	int rc = get_cd(trip, ssid);
 
-	if (rc)
-		return rc;
 	ttb = smmu_cd_ttb(&trip->cd, trip->request->iova, &va);
 	if (!ttb) {
 		walk_fault(trip, PT_FAULT_INPUT, NULL);
 		return -EFAULT;
 	}
-	if (!trip->cached ||
-	    !smmu_tlb_find(trip->viommu, trip->cd.asid, va, trip->request->perm, &hit)) {
-		rc = translate_by_walk(trip, &ttb->tables, va, &hit);
+	/* A descriptor that has just been read may be of an address space that is known by another. */
+	if (trip->cached &&
+	    smmu_tlb_find(trip->viommu, trip->cd.asid, va, trip->request->perm, ret_hit))
+		return 0;
+	return translate_by_walk(trip, &ttb->tables, va, ret_hit);
+}
+
+static int translate(struct trip *trip, uint32_t ssid, struct stage1 *ret)
+{
+	uint64_t words[SMMU_CD_USED], va = trip->request->iova;
+	struct iotlb_hit hit;
+	bool known;
+	int rc = get_cd(trip, ssid, words, &known);
+
+	if (rc)
+		return rc;
+	/* What is remembered of the address space needs no tables: the rest of the descriptor is left alone. */
+	if (!known || !smmu_cd_reaches(words[0], va) ||
+	    !smmu_tlb_find(trip->viommu, field_get(CD0_ASID, words[0]), va, trip->request->perm,
+			   &hit)) {
+		rc = decode_cd(trip, ssid, words, known);
+		if (!rc)
+			rc = translate_by_tables(trip, &hit);
 		if (rc)
 			return rc;
 	}
