@@ -174,30 +174,46 @@ const struct uiommufd_model rig_toy = {
 
 /* ---- the rig ---- */
 
-static void plug(struct rig *rig, unsigned int i)
+static void plug(struct rig *rig, unsigned int i, struct pci_setup setup)
 {
-	struct pci_setup setup = {
-		.model = &rig_toy,
-		.slot = {.bus = 1, .function = (uint8_t)i},
-		.iommu = &rig->iommu[i].dev,
-	};
+	setup.slot = (struct pci_slot){.bus = 1, .function = (uint8_t)i};
+	setup.iommu = &rig->iommu[i].dev;
 
 	rig->iommu[i].dev = (struct iommu_dev){.ops = &iommu_ops, .iommu = (void *)&iommu_ops};
-	pci_assign_addresses(i, rig_toy.bars, setup.addresses);
+	pci_assign_addresses(i, setup.model->bars, setup.addresses);
 	assert_int_equal(pci_function_new(rig->bench.machine, &setup, &rig->function[i]), 0);
 	assert_int_equal(vfio_plug(rig->bench.machine, rig->function[i], 3 + i, 7), 0);
 }
 
-void rig_init(struct rig *rig, unsigned int devices)
+static void begin(struct rig *rig)
 {
 	*rig = (struct rig){0};
 	bench_init(&rig->bench);
-	for (unsigned int i = 0; i < devices; i++)
-		plug(rig, i);
+}
+
+static void map(struct rig *rig)
+{
 	rig->ioas = bench_ioas(&rig->bench);
 	rig->memory = bench_pages(RIG_PAGES);
 	bench_map(&rig->bench, rig->ioas, rig->memory, RIG_PAGES * 4096, RIG_IOVA,
 		  IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE);
+}
+
+void rig_init(struct rig *rig, unsigned int devices)
+{
+	begin(rig);
+	for (unsigned int i = 0; i < devices; i++)
+		plug(rig, i, (struct pci_setup){.model = &rig_toy});
+	map(rig);
+}
+
+void rig_init_model(struct rig *rig, const struct uiommufd_model *model,
+		    const struct pci_option *options, size_t n_options)
+{
+	begin(rig);
+	plug(rig, 0,
+	     (struct pci_setup){.model = model, .options = options, .n_options = n_options});
+	map(rig);
 }
 
 void rig_done(struct rig *rig)

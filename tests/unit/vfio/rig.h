@@ -54,6 +54,9 @@ extern const struct uiommufd_model rig_toy;
 
 /* Plugs in one device, or two. */
 void rig_init(struct rig *rig, unsigned int devices);
+/* Plugs in one device of another model, vfio3. */
+void rig_init_model(struct rig *rig, const struct uiommufd_model *model,
+		    const struct pci_option *options, size_t n_options);
 void rig_done(struct rig *rig);
 
 struct file *rig_open(struct rig *rig, const char *node);
