@@ -108,20 +108,26 @@ bool process_was_used(void)
 	return atomic_load_explicit(&used, memory_order_relaxed);
 }
 
-/* `uiommufd run` has tried it, so what is told here has happened since. */
+/* `uiommufd run` has tried it, so what is told here has happened since. On its own, for a child may come here on a small signal stack. */
+static __attribute__((noinline)) void tell_why(const struct config_error *error)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), "uiommufd: the machine can't be made: %s.\n",
+			 error->text);
+
+	sys_raw(SYS_write, STDERR_FILENO, text, n);
+}
+
 static int make_machine(struct process *process)
 {
 	struct config_error error;
-	char text[512];
-	int n, r;
+	int r;
 
 	if (!preload_config())
 		return machine_new(&process->machine);
 	r = machine_build(preload_config(), NULL, &error, &process->machine);
-	if (!r)
-		return 0;
-	n = snprintf(text, sizeof(text), "uiommufd: the machine can't be made: %s.\n", error.text);
-	sys_raw(SYS_write, STDERR_FILENO, text, n);
+	if (r)
+		tell_why(&error);
 	return r;
 }
 
