@@ -122,11 +122,7 @@ static void dmatest_bar_write(void *state, unsigned int bar, uint64_t offset, ui
 {
 	struct dmatest *dmatest = state;
 
-	if (offset >= MEMORY)
-		memcpy(dmatest->bar + offset, &value, len);
-	else
-		reg_store(&(struct reg_file){dmatest_rows, dmatest->bar, dmatest}, offset, value,
-			  len);
+	reg_store(&(struct reg_file){dmatest_rows, dmatest->bar, dmatest}, offset, value, len);
 }
 
 static int dmatest_move(struct dmatest *dmatest, struct uiommufd_port *port)
@@ -165,6 +161,12 @@ static void dmatest_run(void *state, struct uiommufd_port *port, unsigned int qu
 		uiommufd_interrupt(dmatest->device, 0);
 }
 
+/* The device's memory is memory: programs map it, and no store to it is looked at. */
+static const struct uiommufd_window dmatest_windows[] = {
+	{0, UIOMMUFD_WINDOW_MEMORY, MEMORY, MEMORY_SIZE},
+	{0},
+};
+
 const struct uiommufd_model model_dmatest = {
 	.size = sizeof(struct uiommufd_model),
 	.name = "dmatest",
@@ -181,6 +183,7 @@ const struct uiommufd_model model_dmatest = {
 	.msix_pba = 0x800,
 	.bars = {[0] = {MEMORY + MEMORY_SIZE, UIOMMUFD_BAR_64BIT | UIOMMUFD_BAR_MMAP},
 		 [2] = {0x1000, 0}},
+	.windows = dmatest_windows,
 	.create = dmatest_create,
 	.destroy = free,
 	.reset = dmatest_reset,

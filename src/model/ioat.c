@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOAT: Intel's DMA engine in servers ("CBDMA"), version 3.3, as PCI 8086:2021 with one channel.
+ * IOAT: Intel's DMA engine in servers ("CBDMA"), version 3.2 to 3.4, as PCI 8086:2021 with one channel.
  *
  * What its registers and descriptors are is known from drivers that are under the BSD licence (DPDK's drivers/dma/ioat, SPDK's ioat_spec.h) and
  * from the kernel's VFIO selftest. There is a copy, a fill and a null descriptor; XOR and PQ are not announced.
@@ -95,7 +95,7 @@ struct ioat {
 	struct uiommufd_device *device;
 	char *bar;
 	uint8_t *config;
-	unsigned int xfercap;
+	unsigned int xfercap, version;
 	enum channel_state state;
 	bool running;
 	uint32_t
@@ -518,14 +518,29 @@ static void ioat_reset(void *state)
 	reg_put32(ioat->config, CONFIG_CHANERR_INT, 0);
 	reg_put8(ioat->bar, CHANCNT, 1);
 	reg_put8(ioat->bar, XFERCAP, ioat->xfercap);
-	reg_put8(ioat->bar, CBVER, 0x33);
+	reg_put8(ioat->bar, CBVER, ioat->version);
 	reg_put32(ioat->bar, DMACAPABILITY, DMACAPABILITY_FILL);
 	ioat->running = false;
 	channel_reset(ioat);
 }
 
+/* CBVER; drivers expect more of some versions than of others. */
+static int read_version(struct uiommufd_device *device, unsigned int *ret_version)
+{
+	const char *version = uiommufd_option(device, "version");
+
+	*ret_version = 0x33;
+	if (!version)
+		return 0;
+	if (strncmp(version, "3.", 2) || !strchr("234", version[2]) || strlen(version) != 3)
+		return uiommufd_complain(device, "version is 3.2, 3.3 or 3.4");
+	*ret_version = 0x30 + (unsigned int)(version[2] - '0');
+	return 0;
+}
+
 static int ioat_create(struct uiommufd_device *device, void **ret_state)
 {
+	unsigned int version = 0;
 	uint64_t xfercap = 16;
 	struct ioat *ioat;
 	int rc = uiommufd_option_number(device, "xfercap", &xfercap);
@@ -535,6 +550,9 @@ static int ioat_create(struct uiommufd_device *device, void **ret_state)
 	if (xfercap < XFERCAP_LEAST || xfercap > XFERCAP_MOST)
 		return uiommufd_complain(device, "xfercap is a number from %d to %d", XFERCAP_LEAST,
 					 XFERCAP_MOST);
+	rc = read_version(device, &version);
+	if (rc)
+		return rc;
 	ioat = calloc(1, sizeof(*ioat));
 	if (!ioat)
 		return -ENOMEM;
@@ -542,6 +560,7 @@ static int ioat_create(struct uiommufd_device *device, void **ret_state)
 	ioat->bar = uiommufd_bar(device, 0);
 	ioat->config = uiommufd_config(device);
 	ioat->xfercap = xfercap;
+	ioat->version = version;
 	ioat_reset(ioat);
 	*ret_state = ioat;
 	return 0;
@@ -549,13 +568,14 @@ static int ioat_create(struct uiommufd_device *device, void **ret_state)
 
 static const struct uiommufd_option ioat_options[] = {
 	{"xfercap", "log2 of the bytes that a descriptor can copy, 12 to 30 (16)"},
+	{"version", "of the engine: 3.2, 3.3 or 3.4 (3.3)"},
 	{0},
 };
 
 const struct uiommufd_model model_ioat = {
 	.size = sizeof(struct uiommufd_model),
 	.name = "ioat",
-	.summary = "Intel's DMA engine (CBDMA 3.3): copies and fills memory",
+	.summary = "Intel's DMA engine (CBDMA): copies and fills memory",
 	.flags = UIOMMUFD_MODEL_PCIE | UIOMMUFD_MODEL_FLR,
 	.vendor_id = 0x8086,
 	.device_id = 0x2021,

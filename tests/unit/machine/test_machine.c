@@ -142,7 +142,7 @@ static const struct {
 	{"iommu amd nesting=yes", "'nesting' is off or on, not 'yes'", 1},
 	{"iommu amd\ndevice dmatest stalls=on", "'dmatest' has no option 'stalls'", 2},
 	{"device foo", "there is no model 'foo': there are ", 1},
-	{"device ioat foo=1", "'ioat' has no option 'foo': it has xfercap, ats-answer", 1},
+	{"device ioat foo=1", "'ioat' has no option 'foo': it has xfercap, version, ats-answer", 1},
 	{"\ndevice ioat xfercap=3", "xfercap is a number from 12 to 30", 2},
 	{"device ./none.so", "the model can't be loaded: ", 1},
 	{"device dmatest ats-answer=maybe", "'ats-answer' is right or wrong or never, not 'maybe'",

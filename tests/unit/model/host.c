@@ -281,6 +281,17 @@ static void callback_leave(struct uiommufd_device *host)
 	uiommufd_unlock(host);
 }
 
+static bool is_memory(const struct uiommufd_model *model, unsigned int bar, uint64_t offset)
+{
+	const struct uiommufd_window *window = model->windows;
+
+	for (; window && window->flags; window++)
+		if (window->bar == bar && window->flags & UIOMMUFD_WINDOW_MEMORY &&
+		    offset - window->offset < window->length)
+			return true;
+	return false;
+}
+
 void host_store(struct uiommufd_device *host, unsigned int bar, uint64_t offset, uint64_t value,
 		unsigned int len)
 {
@@ -288,7 +299,7 @@ void host_store(struct uiommufd_device *host, unsigned int bar, uint64_t offset,
 	if (len < 8)
 		value &= (UINT64_C(1) << (8 * len)) - 1;
 	callback_enter(host);
-	if (host->model->bar_write)
+	if (host->model->bar_write && !is_memory(host->model, bar, offset))
 		host->model->bar_write(host->state, bar, offset, value, len);
 	else
 		memcpy((char *)host->bars[bar] + offset, &value, len);

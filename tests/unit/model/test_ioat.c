@@ -399,15 +399,17 @@ static void test_commands(void **state)
 
 static void test_options(void **state)
 {
-	static const char *const wrong[] = {"xfercap=11", "xfercap=31", "xfercap=x"};
+	static const char *const wrong[] = {"xfercap=11", "xfercap=31",	 "xfercap=x",
+					    "version=3",  "version=3.5", "version=3.33"};
 	struct uiommufd_device host;
 
-	for (unsigned int i = 0; i < 3; i++) {
+	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		assert_int_equal(host_init(&host, &model_ioat, wrong[i]), -EINVAL);
 		assert_string_not_equal(host.complaint, "");
 		host_done(&host);
 	}
-	assert_int_equal(host_init(&host, &model_ioat, "xfercap=20"), 0);
+	assert_int_equal(host_init(&host, &model_ioat, "xfercap=20,version=3.4"), 0);
+	assert_int_equal(host_load(&host, 0, CBVER, 1), 0x34);
 	assert_int_equal(host_load(&host, 0, XFERCAP, 1), 20);
 	host_done(&host);
 }
