@@ -83,6 +83,7 @@ void bench_ioas(void);
 void bench_ioctl(void);
 void bench_limits(void);
 void bench_mmio(void);
+void bench_models(void);
 void bench_remote(void);
 void bench_scales(void);
 void bench_shim(void);

@@ -11,6 +11,7 @@ const struct bench_group bench_groups[] = {
 	{"hwpt", bench_hwpt},
 	{"scale", bench_scales},
 	{"mmio", bench_mmio},
+	{"models", bench_models},
 	{"ioctl", bench_ioctl, BENCH_IOMMU},
 	{"shim", bench_shim, BENCH_SHIM},
 	{"remote", bench_remote, BENCH_SHIM},
