@@ -207,6 +207,8 @@ static bool may_be_ours(const struct stat *st)
 
 	if (!st->st_nlink)
 		return true;
+	if (LIST_EMPTY(&view.tree.root.children))
+		return false; /* a constructor that runs before ours lists a directory: too early to remember anything */
 	if (atomic_compare_exchange_strong(&real_dirs.state, &none, REAL_DIRS_BUSY))
 		atomic_store(&real_dirs.state, list_real_dirs());
 	if (atomic_load(&real_dirs.state) != REAL_DIRS_READY)
