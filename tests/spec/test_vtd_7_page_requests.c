@@ -375,7 +375,7 @@ static void *faulting(void *arg)
 	struct dma_port port;
 
 	assert_int_equal(dma_port_init(&port, w.device), 0);
-	for (unsigned int i = 0; i < FAULTS * nested_world_rounds(); i++) {
+	for (unsigned int i = 0; i < FAULTS * nested_world_rounds();) {
 		int rc;
 
 		atomic_store(entry, 0);
@@ -386,7 +386,10 @@ static void *faulting(void *arg)
 		/* While the parent itself is attached the address is a guest-physical one, where nothing was written. */
 		assert_true(rc == -EFAULT ||
 			    (!rc && (!word || word == DATA + self->number * PAGE)));
-		atomic_fetch_add(rc ? &self->storm->failed : &self->storm->done, 1);
+		i += !rc && word;
+		atomic_fetch_add(rc || !word ? &self->storm->failed : &self->storm->done, 1);
+		if (rc || !word)
+			sched_yield();
 	}
 	dma_port_done(&port);
 	return NULL;
@@ -471,7 +474,6 @@ static void storm_of_faults(void **state)
 	struct storm storm = {.queue = PTHREAD_MUTEX_INITIALIZER, .nested = hwpt};
 	struct storm_thread threads[THREADS];
 	pthread_t hands, churns;
-	unsigned long total;
 
 	for (unsigned int i = 0; i < THREADS; i++)
 		x86_map(&t, va_of(i), 0, 1, 0); /* the tables, before threads race for them */
@@ -487,9 +489,9 @@ static void storm_of_faults(void **state)
 	atomic_store(&storm.stop, true);
 	pthread_join(churns, NULL);
 	pthread_join(hands, NULL);
-	total = atomic_load(&storm.done) + atomic_load(&storm.failed);
-	assert_true(total == (unsigned long)THREADS * FAULTS * nested_world_rounds());
-	assert_true(atomic_load(&storm.done));
+	assert_true(atomic_load(&storm.done) >=
+		    (unsigned long)THREADS * FAULTS * nested_world_rounds());
+	assert_true(atomic_load(&storm.answers) >= atomic_load(&storm.done));
 	assert_true(LIST_EMPTY(&w.device->stalls));
 	assert_true(LIST_EMPTY(&w.device->partial));
 }
