@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "core/ioctl.h"
 #include "core/machine_impl.h"
+#include "core/sanitizer.h"
 
 int machine_new(struct machine **ret_machine)
 {
@@ -52,6 +53,7 @@ void machine_put(struct machine *machine)
 		next = user->next;
 		free(user);
 	}
+	sanitizer_free(machine->sanitizer);
 	hazard_done(&machine->hazard);
 	lock_done(&machine->lock);
 	lock_done(&machine->contexts_lock);

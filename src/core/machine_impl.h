@@ -48,8 +48,10 @@ struct machine {
 
 	struct machine_host *host; /* set before there are devices */
 
-	struct hazard hazard;	   /* DMA that is running */
-	atomic_ulong spaces;	   /* address spaces of stage 1 that IOMMUs have numbered */
+	struct sanitizer
+		*sanitizer;   /* core/sanitizer.h; NULL: none. Constant once there are contexts */
+	struct hazard hazard; /* DMA that is running */
+	atomic_ulong spaces;  /* address spaces of stage 1 that IOMMUs have numbered */
 	struct pin_filter pinned;  /* this process's memory that is pinned */
 	struct lock contexts_lock; /* RANK_CONTEXTS; guards contexts */
 	LIST_HEAD(, ctx) contexts;

@@ -12,6 +12,7 @@
 #include "core/machine_impl.h"
 #include "device/nested.h"
 #include "device/sva.h"
+#include "device/watch.h"
 #include "hwpt/dirty.h"
 
 #define LARGE ((uint64_t)1 << DMA_LARGE_SHIFT)
@@ -281,6 +282,8 @@ static int copy_locked(struct dma_port *port, const struct dma_access *copy, siz
 
 	LOCK_SCOPED(&port->device->object.ctx->lock);
 	rc = find_target(port, copy, &target);
+	if (rc && port->device->object.ctx->machine->sanitizer)
+		watch_fault(port, copy, target.address);
 	if (rc) {
 		nested_report(port, copy->pasid, copy->perm, copy->iova);
 		return rc;

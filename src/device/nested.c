@@ -115,20 +115,22 @@ static void remember(struct dma_port *port, uint32_t pasid, uint64_t iova, uint6
 }
 
 /* Asks the model. */
-static int ask(struct dma_port *port, const struct stage1_request *request, struct stage1 *ret)
+static int ask(struct dma_port *port, struct stage1_request *request, struct stage1 *ret)
 {
 	const struct port_memory memory = {
 		{read_word, exchange_word}, port, request->pasid | DMA_STAGE2};
 	struct device_attachment *own = device_attachment_for(port->device, request->pasid);
-	struct domain *domain;
+	struct hwpt *hwpt;
 
 	if (!own)
 		return -EFAULT;
-	domain = atomic_load_explicit(&own->hwpt, memory_order_acquire)->domain;
-	if (!domain->ops->translate)
+	hwpt = atomic_load_explicit(&own->hwpt, memory_order_acquire);
+	if (!hwpt->domain->ops->translate)
 		return -EFAULT;
-	return domain->ops->translate(domain, port->device->iommu_dev, request, &memory.memory,
-				      ret);
+	request->hwpt_id = hwpt->object.id;
+	request->dev_id = port->device->object.id;
+	return hwpt->domain->ops->translate(hwpt->domain, port->device->iommu_dev, request,
+					    &memory.memory, ret);
 }
 
 static bool is_paging(const struct dma_port *port, uint32_t pasid)
@@ -151,7 +153,7 @@ static char *go_on(struct dma_port *port, uint32_t pasid, uint64_t address, uint
 char *nested_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
 		       uint32_t perm)
 {
-	const struct stage1_request request = {pasid, perm, iova};
+	struct stage1_request request = {.pasid = pasid, .perm = perm, .iova = iova};
 	const struct nested_hit *hit = hit_of(port, pasid, iova);
 	struct stage1 found;
 	uint64_t changes;
@@ -233,7 +235,8 @@ static int exchange_locked(const struct pt_memory *memory, uint64_t address, uin
 int nested_resolve(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_t *address,
 		   size_t *len)
 {
-	const struct stage1_request request = {pasid, perm, *address};
+	struct stage1_request request = {
+		.pasid = pasid, .perm = perm, .iova = *address, .locked = true};
 	struct device_attachment *own = device_attachment_for(port->device, pasid);
 	struct locked_memory memory = {.memory = {read_locked, exchange_locked}};
 	struct stage1 found;
@@ -243,6 +246,8 @@ int nested_resolve(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_
 		port->repairable = false;
 		return -EFAULT;
 	}
+	request.hwpt_id = own->hwpt->object.id;
+	request.dev_id = port->device->object.id;
 	memory.paging = own->hwpt->stage2;
 	rc = own->hwpt->domain->ops->translate(own->hwpt->domain, port->device->iommu_dev, &request,
 					       &memory.memory, &found);

@@ -10,6 +10,8 @@
 
 #include "base/alloc.h"
 #include "core/ioctl.h"
+#include "core/machine_impl.h"
+#include "core/sanitizer.h"
 
 static void ioas_destroy(struct object *object)
 {
@@ -18,6 +20,8 @@ static void ioas_destroy(struct object *object)
 
 	/* Whoever could pin or show an area holds a use of the IOAS: nothing is in the way. */
 	ioas_unmap(ioas, 0, UINT64_MAX, &removed);
+	if (ioas->object.ctx->machine->sanitizer)
+		sanitizer_forget(ioas->object.ctx->machine->sanitizer, ioas);
 	if (ioas->object.ctx->vfio_ioas == ioas)
 		ioas->object.ctx->vfio_ioas = NULL;
 	ranges_done(&ioas->reserved);

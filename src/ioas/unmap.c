@@ -6,6 +6,7 @@
 
 #include "core/ioctl.h"
 #include "core/machine_impl.h"
+#include "core/sanitizer.h"
 #include "ioas/access.h"
 #include "ioas/ioas.h"
 
@@ -20,6 +21,11 @@ static void remove_area(struct ioas *ioas, const struct imap_entry *entry)
 	struct ioas_table *table;
 
 	ioas_hide_front(ioas, entry);
+	if (ctx->machine->sanitizer)
+		sanitizer_remember(ctx->machine->sanitizer,
+				   (struct sanitizer_event){.space = ioas,
+							    .first = entry->first,
+							    .last = entry->last});
 	imap_remove(&ioas->areas, entry->first);
 	if (!TAILQ_EMPTY(&ioas->tables)) {
 		hazard_wait(&ctx->machine->hazard, entry->first, entry->last);

@@ -88,8 +88,10 @@ struct iommu_ops {
 /* One access that stage 1 is asked to translate. */
 struct stage1_request {
 	uint32_t pasid; /* that the device sent; 0: none */
-	uint32_t perm;	/* one of enum pt_perm */
+	uint32_t perm;	/* enum pt_perm */
 	uint64_t iova;
+	bool locked; /* the context's lock is held: findings of the sanitizer can be told */
+	uint32_t hwpt_id, dev_id;
 };
 
 /* What stage 1 says. */
@@ -152,6 +154,7 @@ struct iommu_dev {
 	bool ats_not_supported;
 	bool stalls; /* a fault holds its one access up; else a page request (PRI) asks for pages ahead, too */
 	bool no_page_requests;	     /* its faults never wait, whatever it is attached to */
+	const char *name;	     /* for reports; NULL: none */
 	bool pasid_exec, pasid_priv; /* the device's PASID capability has these permissions */
 	const struct reserved_region *reserved; /* n_reserved of them, constant */
 	size_t n_reserved;

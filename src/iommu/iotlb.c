@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "core/sanitizer.h"
 
 #define MAX_ENTRIES (1u << 20)
 #define MAX_WAYS    4
@@ -53,8 +54,27 @@ int iotlb_init(struct iotlb *cache, uint32_t entries, uint64_t seed)
 	return 0;
 }
 
+int iotlb_keep_times(struct iotlb *cache)
+{
+	if (!cache->entries)
+		return 0;
+	cache->times = mem_zalloc((size_t)cache->sets * cache->ways * sizeof(*cache->times));
+	return cache->times ? 0 : -ENOMEM;
+}
+
+struct iotlb_times *iotlb_times_of(const struct iotlb *cache, const _Atomic uint64_t *version)
+{
+	const char *at = (const char *)version, *start = (const char *)cache->entries;
+	size_t bytes = (size_t)cache->sets * cache->ways * sizeof(struct iotlb_entry);
+
+	if (!cache->times || at < start || at >= start + bytes)
+		return NULL;
+	return &cache->times[(size_t)(at - start) / sizeof(struct iotlb_entry)];
+}
+
 void iotlb_done(struct iotlb *cache)
 {
+	free(cache->times);
 	free(cache->memory);
 	*cache = (struct iotlb){0};
 }
@@ -160,6 +180,17 @@ static struct iotlb_entry *choose(struct iotlb *cache, struct iotlb_entry *set, 
 	return &set[mix(cache->seed + atomic_fetch_add(&cache->evictions, 1)) & (cache->ways - 1)];
 }
 
+static void stamp(struct iotlb *cache, const struct iotlb_entry *entry)
+{
+	struct iotlb_times *times;
+
+	if (!cache->times)
+		return;
+	times = &cache->times[entry - cache->entries];
+	store(&times->born, sanitizer_now());
+	store(&times->checked, load(&times->born));
+}
+
 void iotlb_insert(struct iotlb *cache, const struct iotlb_space *space, uint64_t epoch, uint64_t va,
 		  struct iotlb_hit *hit)
 {
@@ -178,6 +209,7 @@ void iotlb_insert(struct iotlb *cache, const struct iotlb_space *space, uint64_t
 		store(&entry->data, hit->address | hit->perm);
 		hit->version = &entry->version;
 		hit->seen = version + 2;
+		stamp(cache, entry);
 	}
 	store(&entry->version, version + 2);
 }

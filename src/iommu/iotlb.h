@@ -37,6 +37,12 @@ struct iotlb {
 	uint32_t sets, ways; /* sets: a power of two */
 	uint64_t seed;
 	_Atomic uint64_t evictions;
+	struct iotlb_times *times; /* iotlb_keep_times(), or NULL */
+};
+
+/* When a translation came, and when it was last seen to be right (sanitizer_now()). */
+struct iotlb_times {
+	_Atomic uint64_t born, checked;
 };
 
 /* The translations of one address space, in however many caches. */
@@ -61,6 +67,10 @@ struct iotlb_hit {
  */
 int iotlb_init(struct iotlb *cache, uint32_t entries, uint64_t seed);
 void iotlb_done(struct iotlb *cache);
+/* For the sanitizer, before the first use. -ENOMEM. */
+int iotlb_keep_times(struct iotlb *cache);
+/* The times of the entry whose version this is, if it is one of this cache; else NULL. */
+struct iotlb_times *iotlb_times_of(const struct iotlb *cache, const _Atomic uint64_t *version);
 
 void iotlb_space_init(struct iotlb_space *space, uint64_t id);
 

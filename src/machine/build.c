@@ -222,7 +222,7 @@ static int add_all(struct machine *machine, const struct config *config,
 	return r;
 }
 
-int machine_build(const struct config *config, struct machine_host *host,
+int machine_build(const struct config *config, int (*prepare)(struct machine *machine),
 		  struct config_error *ret_error, struct machine **ret_machine)
 {
 	struct machine *machine;
@@ -231,9 +231,8 @@ int machine_build(const struct config *config, struct machine_host *host,
 	*ret_error = (struct config_error){};
 	if (r)
 		return config_no_memory(ret_error);
-	if (host)
-		machine_set_host(machine, host);
-	r = add_all(machine, config, ret_error);
+	r = prepare && prepare(machine) ? config_no_memory(ret_error)
+					: add_all(machine, config, ret_error);
 	if (r)
 		machine_put(machine);
 	else

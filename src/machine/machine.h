@@ -7,11 +7,10 @@
 #include "core/machine.h"
 
 /*
- * Makes what a complete config describes, with one reference. host: where threads run and what eventfds are, or NULL for the process itself
- * (core/host.h); it outlives the machine. The config need not live on. -EINVAL, -ENOMEM and errors of models; *ret_error says why, with
- * the line.
+ * Makes what a complete config describes, with one reference. prepare, if not NULL, gets the machine while it has no parts yet, and returns 0 or
+ * -ENOMEM. The config need not live on. -EINVAL, -ENOMEM and errors of models; *ret_error says why, with the line.
  */
-int machine_build(const struct config *config, struct machine_host *host,
+int machine_build(const struct config *config, int (*prepare)(struct machine *machine),
 		  struct config_error *ret_error, struct machine **ret_machine);
 
 /*

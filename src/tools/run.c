@@ -28,6 +28,9 @@ static const char help[] =
 	"Options:\n" MACHINE_HELP
 	"      --trace[=FILE]       print each call on the machine's descriptors, in words,\n"
 	"                           on standard error or to FILE\n"
+	"      --sanitize[=HOW]     tell of DMA through stale translations and after unmap;\n"
+	"                           HOW: report (the default), exit (status 66) or abort at\n"
+	"                           the first\n"
 	"      --pretend-hugepages  give ordinary pages to who asks for huge pages\n"
 	"      --namespace          give PROGRAM a /dev of its own with real nodes in it,\n"
 	"                           for what looks at paths past the preload library\n"
@@ -41,14 +44,22 @@ static const char help[] =
 struct options {
 	struct config *config;	/* NULL: the machine that there is */
 	const char *trace_file; /* NULL: standard error */
+	const char *sanitize;	/* how; NULL: not */
 	bool trace, hugepages, namespace;
 };
 
-enum option_value { OPTION_TRACE = 256, OPTION_HUGEPAGES, OPTION_NAMESPACE, OPTION_NO_NAMESPACE };
+enum option_value {
+	OPTION_TRACE = 256,
+	OPTION_SANITIZE,
+	OPTION_HUGEPAGES,
+	OPTION_NAMESPACE,
+	OPTION_NO_NAMESPACE
+};
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"trace", optional_argument, NULL, OPTION_TRACE},
+	{"sanitize", optional_argument, NULL, OPTION_SANITIZE},
 	{"pretend-hugepages", no_argument, NULL, OPTION_HUGEPAGES},
 	{"namespace", no_argument, NULL, OPTION_NAMESPACE},
 	{"no-namespace", no_argument, NULL, OPTION_NO_NAMESPACE},
@@ -65,6 +76,9 @@ static int take_option(int option, const char *word, struct options *options)
 	case OPTION_TRACE:
 		options->trace = true;
 		options->trace_file = optarg;
+		break;
+	case OPTION_SANITIZE:
+		options->sanitize = optarg ? optarg : "report";
 		break;
 	case OPTION_HUGEPAGES:
 		options->hugepages = true;
@@ -125,6 +139,15 @@ static int prepare_trace(const char *file)
 		}
 	}
 	return setenv("UIOMMUFD_TRACE", path, 1) ? -ENOMEM : 0;
+}
+
+static int prepare_sanitize(const char *how)
+{
+	if (strcmp(how, "report") && strcmp(how, "exit") && strcmp(how, "abort")) {
+		tool_say("--sanitize=%s: say report, exit or abort.", how);
+		return -EINVAL;
+	}
+	return setenv("UIOMMUFD_SANITIZE", how, 1) ? -ENOMEM : 0;
 }
 
 static int prepare_machine(struct config *config)
@@ -201,6 +224,8 @@ static int prepare(const struct options *options)
 		r = prepare_machine(options->config);
 	if (!r && options->trace)
 		r = prepare_trace(options->trace_file);
+	if (!r && options->sanitize)
+		r = prepare_sanitize(options->sanitize);
 	if (!r && options->hugepages)
 		r = setenv("UIOMMUFD_PRETEND_HUGEPAGES", "1", 1) ? -ENOMEM : 0;
 	if (!r && options->namespace)

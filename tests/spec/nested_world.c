@@ -89,11 +89,9 @@ static void make_parent(struct nested_world *w)
 	w->parent = hwpt.out_hwpt_id;
 }
 
-void nested_world_init(struct nested_world *w, const struct vtd_options *iommu,
-		       const struct vtd_device_options *device)
+static void fill(struct nested_world *w, const struct vtd_options *iommu,
+		 const struct vtd_device_options *device)
 {
-	*w = (struct nested_world){.client = {.ops = &client_ops, .mm = mm_self()}};
-	assert_int_equal(machine_new(&w->machine), 0);
 	assert_int_equal(vtd_iommu_init(&w->iommu, w->machine, iommu), 0);
 	assert_int_equal(vtd_device_init(&w->vtd, &w->iommu, 0x20, device), 0);
 	assert_int_equal(machine_open(w->machine, &w->client, "iommu", &w->file), 0);
@@ -104,6 +102,23 @@ void nested_world_init(struct nested_world *w, const struct vtd_options *iommu,
 	assert_int_equal(
 		world_map(w, 0, GUEST_SIZE, IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE), 0);
 	assert_int_equal(dma_port_init(&w->port, w->device), 0);
+}
+
+void nested_world_init(struct nested_world *w, const struct vtd_options *iommu,
+		       const struct vtd_device_options *device)
+{
+	*w = (struct nested_world){.client = {.ops = &client_ops, .mm = mm_self()}};
+	assert_int_equal(machine_new(&w->machine), 0);
+	fill(w, iommu, device);
+}
+
+void nested_world_init_sanitized(struct nested_world *w, const struct vtd_device_options *device,
+				 sanitizer_report_fn report)
+{
+	*w = (struct nested_world){.client = {.ops = &client_ops, .mm = mm_self()}};
+	assert_int_equal(machine_new(&w->machine), 0);
+	assert_int_equal(machine_sanitize(w->machine, report, NULL), 0);
+	fill(w, NULL, device);
 }
 
 void nested_world_done(struct nested_world *w)

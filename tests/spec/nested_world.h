@@ -15,6 +15,7 @@
 #include <uiommufd/iommufd.h>
 
 #include "core/machine_impl.h"
+#include "core/sanitizer.h"
 #include "device/dma.h"
 #include "device/stall.h"
 #include "hw/vtd/vtd.h"
@@ -40,6 +41,9 @@ struct nested_world {
 /* Everything up to the parent, with the device bound and attached to nothing. Either of the options may be NULL. */
 void nested_world_init(struct nested_world *w, const struct vtd_options *iommu,
 		       const struct vtd_device_options *device);
+/* The same in a machine with a sanitizer. */
+void nested_world_init_sanitized(struct nested_world *w, const struct vtd_device_options *device,
+				 sanitizer_report_fn report);
 void nested_world_done(struct nested_world *w);
 
 /* SPEC_ROUNDS in the environment: how many times as much as by default is tried at random. */

@@ -11,6 +11,7 @@
 #include "base/guard.h"
 #include "frontend/service/service.h"
 #include "machine/machine.h"
+#include "frontend/sanitize.h"
 
 /* What the first version of the struct had. */
 #define MACHINE_OPTIONS_FIRST (offsetof(struct uiommufd_machine_options, flags) + sizeof(uint64_t))
@@ -27,7 +28,7 @@ static int build(const char *description, struct config_error *ret_error,
 	rc = config_read(config, description ? description : "", ret_error);
 	rc = rc ? rc : config_complete(config, NULL, ret_error);
 	rc = rc ? rc : machine_learn(config, ret_error);
-	rc = rc ? rc : machine_build(config, NULL, ret_error, ret_machine);
+	rc = rc ? rc : machine_build(config, sanitize_machine, ret_error, ret_machine);
 	config_free(config);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "frontend/preload/real.h"
 #include "frontend/preload/view.h"
 #include "machine/machine.h"
+#include "frontend/sanitize.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -123,9 +124,11 @@ static int make_machine(struct process *process)
 	struct config_error error;
 	int r;
 
-	if (!preload_config())
-		return machine_new(&process->machine);
-	r = machine_build(preload_config(), NULL, &error, &process->machine);
+	if (!preload_config()) {
+		r = machine_new(&process->machine);
+		return r ? r : sanitize_machine(process->machine);
+	}
+	r = machine_build(preload_config(), sanitize_machine, &error, &process->machine);
 	if (r)
 		tell_why(&error);
 	return r;

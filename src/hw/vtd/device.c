@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* PCI functions behind a VT-d IOMMU. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "hw/vtd/internal.h"
 #include "hw/vtd/registers.h"
@@ -73,7 +74,10 @@ int vtd_device_init(struct vtd_device *device, struct vtd_iommu *iommu, uint16_t
 		return -EINVAL;
 	if (device->options.pasid_bits > iommu->options.pasid_bits)
 		device->options.pasid_bits = iommu->options.pasid_bits;
+	snprintf(device->name, sizeof(device->name), "%02x:%02x.%u", source_id >> 8,
+		 source_id >> 3 & 0x1f, source_id & 7);
 	device->dev = (struct iommu_dev){
+		.name = device->name,
 		.ops = &vtd_iommu_ops,
 		.iommu = iommu,
 		.max_pasids = device->options.pasid_bits ? 1u << device->options.pasid_bits : 0,
@@ -84,9 +88,10 @@ int vtd_device_init(struct vtd_device *device, struct vtd_iommu *iommu, uint16_t
 		.n_reserved = sizeof(msi_window) / sizeof(msi_window[0]),
 	};
 	atomic_init(&device->answer, device->options.answer);
-	return iotlb_init(&device->tlb,
-			  device->options.ats ? vtd_entries(iommu->options.device_entries, 256) : 0,
-			  iommu->options.seed + 2 + source_id);
+	return vtd_cache_init(&device->tlb, iommu->machine,
+			      device->options.ats ? vtd_entries(iommu->options.device_entries, 256)
+						  : 0,
+			      iommu->options.seed + 2 + source_id);
 }
 
 void vtd_device_done(struct vtd_device *device)

@@ -6,6 +6,7 @@
 
 #include "core/client.h"
 #include "core/machine_impl.h"
+#include "core/sanitizer.h"
 #include "hw/vtd/internal.h"
 
 /* Of an entry's last word, with report_invalidation_errors: as in the interface's version of December 2023. */
@@ -59,6 +60,11 @@ static enum invalidation_error apply(struct vtd_nested *nested,
 
 	if (!req->npages)
 		return ERROR_NONE;
+	if (nested->machine->sanitizer)
+		sanitizer_remember(nested->machine->sanitizer,
+				   (struct sanitizer_event){.space = nested,
+							    .first = req->addr,
+							    .last = last_of(req)});
 	LIST_FOREACH(attachment, &nested->attachments, link) {
 		enum invalidation_error one = drop(nested, attachment->device, req);
 

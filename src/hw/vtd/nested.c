@@ -9,6 +9,7 @@
 #include "core/machine_impl.h"
 #include "hw/vtd/internal.h"
 #include "hw/vtd/registers.h"
+#include "iommu/watch.h"
 #include "pt/x86_64.h"
 
 #define KNOWN_FLAGS ((uint64_t)IOMMU_VTD_S1_SRE | IOMMU_VTD_S1_EAFE | IOMMU_VTD_S1_WPE)
@@ -21,8 +22,14 @@ static int translate(struct domain *domain, struct iommu_dev *dev,
 {
 	struct vtd_nested *nested = vtd_nested_of(domain);
 	struct stage1_caches caches = vtd_caches(vtd_of_dev(dev));
+	struct sanitizer *sanitizer = nested->machine->sanitizer;
+	int rc = stage1_translate(&nested->tables, &nested->space, &caches, request, memory, ret);
 
-	return stage1_translate(&nested->tables, &nested->space, &caches, request, memory, ret);
+	if (rc || !sanitizer)
+		return rc;
+	return stage1_watch(sanitizer,
+			    &(struct stage1_watch){dev, &nested->tables, &caches, request, memory},
+			    ret);
 }
 
 /* ---- what it is attached to ---- */
@@ -83,7 +90,11 @@ void vtd_nested_leave(struct vtd_nested *nested, struct vtd_device *device, uint
 
 static void nested_free(struct domain *domain)
 {
-	free(vtd_nested_of(domain));
+	struct vtd_nested *nested = vtd_nested_of(domain);
+
+	if (nested->machine->sanitizer)
+		sanitizer_forget(nested->machine->sanitizer, domain);
+	free(nested);
 }
 
 static const struct domain_ops nested_ops = {

@@ -58,6 +58,7 @@ struct vtd_device {
 	struct iommu_dev dev;
 	struct vtd_iommu *iommu;
 	uint16_t source_id; /* bus << 8 | device << 3 | function */
+	char name[16];	    /* the same as text; dev.name may be set to another */
 	struct vtd_device_options options;
 	_Atomic enum vtd_answer answer; /* from the options; may be changed at any time */
 	struct iotlb tlb;
