@@ -153,6 +153,13 @@ struct uiommufd_model {
 /* ---- what a model can ask its host ---- */
 
 /*
+ * Where the device is on the bus, "1000:00:01.0".
+ *
+ * No other device of the machine has that name. It lives as long as the device.
+ */
+UIOMMUFD_API const char *uiommufd_name(struct uiommufd_device *device);
+
+/*
  * The value of an option, or NULL if it was not given. It lives as long as the device.
  */
 UIOMMUFD_API const char *uiommufd_option(struct uiommufd_device *device, const char *key);

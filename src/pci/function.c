@@ -73,6 +73,11 @@ static int copy_options(struct pci_function *function, const struct pci_setup *s
 	return 0;
 }
 
+const char *uiommufd_name(struct uiommufd_device *device)
+{
+	return pci_of(device)->name;
+}
+
 const char *uiommufd_option(struct uiommufd_device *device, const char *key)
 {
 	struct pci_function *function = pci_of(device);

@@ -3,7 +3,6 @@
 #include "model/nvme/nvme.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,18 +67,16 @@ static int read_stride(struct nvme *nvme)
 	return 0;
 }
 
-/* One of its own for each device, as drivers expect it: by where its image is, if none is given. */
+/* One of its own for each device, as drivers expect it. */
 static int read_serial(struct nvme *nvme)
 {
 	const char *serial = uiommufd_option(nvme->device, "serial");
 
-	if (serial && (!*serial || strlen(serial) >= sizeof(nvme->serial)))
+	if (!serial)
+		serial = uiommufd_name(nvme->device);
+	if (!*serial || strlen(serial) >= sizeof(nvme->serial))
 		return uiommufd_complain(nvme->device, "serial has 1 to 20 characters");
-	if (serial)
-		strcpy(nvme->serial, serial);
-	else
-		snprintf(nvme->serial, sizeof(nvme->serial), "U%012llX",
-			 (unsigned long long)(uintptr_t)nvme->bar);
+	strcpy(nvme->serial, serial);
 	return 0;
 }
 
@@ -143,7 +140,7 @@ static const struct uiommufd_option nvme_options[] = {
 	{"file", "a disk image: mapped, and flushed when the driver says so (memory)"},
 	{"ro", "on: it can't be written (off)"},
 	{"block", "512 or 4096 bytes (512)"},
-	{"serial", "serial number, up to 20 characters (one that no other device has)"},
+	{"serial", "serial number, up to 20 characters (its address on the bus)"},
 	{"stride", "log2 of the doorbells' distance in 4 bytes, 0 to 5 (0)"},
 	{0},
 };

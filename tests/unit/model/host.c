@@ -18,6 +18,11 @@
 
 /* ---- what a model asks ---- */
 
+const char *uiommufd_name(struct uiommufd_device *host)
+{
+	return "0000:00:00.0";
+}
+
 const char *uiommufd_option(struct uiommufd_device *host, const char *key)
 {
 	const char *end = host->values + sizeof(host->values);

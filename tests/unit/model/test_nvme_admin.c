@@ -120,6 +120,18 @@ static void test_identify_data(void **state)
 	assert_int_equal(driver_do(driver, 0, cmd, NULL), NVME_PRP_OFFSET);
 }
 
+/* Without the option the serial number is where the device is. */
+static void test_serial(void **state)
+{
+	struct driver driver;
+
+	driver_open(&driver, "size=64K");
+	driver_enable(&driver);
+	assert_int_equal(admin(&driver, NVME_ADMIN_IDENTIFY, 0, NVME_CNS_CONTROLLER, 0), 0);
+	assert_memory_equal(data(&driver) + 4, "0000:00:00.0        ", 20);
+	driver_close(&driver);
+}
+
 /* ---- queues ---- */
 
 static int create_cq(struct driver *driver, uint32_t cdw10, uint32_t cdw11, uint64_t base)
@@ -512,6 +524,7 @@ int main(void)
 		T(test_identify_namespace),
 		T(test_identify_lists),
 		T(test_identify_data),
+		cmocka_unit_test(test_serial),
 		T(test_create),
 		T(test_delete),
 		T(test_features),
