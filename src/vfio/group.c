@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "core/client.h"
 #include "ioas/ioas.h"
+#include "iommu/iommu.h"
 #include "vfio/internal.h"
 
 /* A group's one descriptor; devices that came from it keep it. */
@@ -42,6 +43,56 @@ static int make_compat_ioas(struct ctx *ctx)
 	return 0;
 }
 
+/*
+ * What a device's IOMMU can't map is kept free. For VFIO's own container, which has a group's IOMMU behind it from when the group joins: programs ask it for the
+ * ranges before they open a device.
+ */
+static int keep_free(struct ioas *ioas, struct iommu_dev *dev, const void *owner)
+{
+	struct domain *domain;
+	uint64_t first, last;
+	int rc = dev->ops->alloc_paging(dev, 0, NULL, &domain);
+
+	if (rc)
+		return rc;
+	first = domain->first;
+	last = domain->last;
+	domain->ops->free(domain);
+	if (first)
+		rc = ioas_reserve(ioas, 0, first - 1, owner);
+	if (!rc && last != UINT64_MAX)
+		rc = ioas_reserve(ioas, last + 1, UINT64_MAX, owner);
+	for (size_t i = 0; i < dev->n_reserved && !rc; i++)
+		rc = ioas_reserve(ioas, dev->reserved[i].first, dev->reserved[i].last, owner);
+	return rc;
+}
+
+static void leave_container(struct vfio_group_file *file, struct ctx *ctx)
+{
+	LOCK_SCOPED(&ctx->lock);
+	if (ctx->vfio_ioas)
+		ioas_unreserve(ctx->vfio_ioas, file);
+}
+
+static int join_container(struct vfio_group_file *file, struct ctx *ctx)
+{
+	struct vfio_device *device;
+	int rc = 0;
+
+	if (!ctx->maps_registers)
+		return 0;
+	LOCK_SCOPED(&ctx->lock);
+	if (!ctx->vfio_ioas)
+		return -ENODEV;
+	LIST_FOREACH(device, &file->group->vfio->devices, link) {
+		if (device->group == file->group && !rc)
+			rc = keep_free(ctx->vfio_ioas, device->function->iommu, file);
+	}
+	if (rc)
+		ioas_unreserve(ctx->vfio_ioas, file);
+	return rc;
+}
+
 static int set_container(struct vfio_group_file *file, struct file *container)
 {
 	struct ctx *ctx = ctx_of_file(container);
@@ -51,6 +102,8 @@ static int set_container(struct vfio_group_file *file, struct file *container)
 	if (file->container || !ctx)
 		return -EINVAL;
 	rc = make_compat_ioas(ctx);
+	if (!rc)
+		rc = join_container(file, ctx);
 	if (rc)
 		return rc;
 	ctx_get(ctx);
@@ -87,6 +140,7 @@ static long ioctl_unset_container(struct vfio_group_file *file)
 	lock_release(&file->group->vfio->lock);
 	if (!ctx)
 		return file->devices ? -EBUSY : -EINVAL;
+	leave_container(file, ctx);
 	ctx_put(ctx);
 	return 0;
 }
@@ -229,8 +283,10 @@ static void group_release(struct file *base)
 	lock_take(&vfio->lock);
 	file->group->opened = NULL;
 	lock_release(&vfio->lock);
-	if (file->container)
+	if (file->container) {
+		leave_container(file, file->container);
 		ctx_put(file->container);
+	}
 	machine_put(file->machine);
 	free(file);
 }
