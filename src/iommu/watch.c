@@ -73,6 +73,20 @@ static struct iotlb_times *holder(const struct stage1_watch *watch, const struct
 	return NULL;
 }
 
+static bool from_device(const struct stage1_watch *watch, const struct stage1 *found)
+{
+	return watch->caches->device && iotlb_times_of(watch->caches->device, found->version);
+}
+
+static void say_missing(const struct stage1_watch *watch, const struct stage1 *found,
+			bool from_device, char text[static STAGE1_MISSING_BYTES])
+{
+	snprintf(text, STAGE1_MISSING_BYTES,
+		 "IOMMU_HWPT_INVALIDATE of page table %u with addr %#llx, npages %llu",
+		 watch->request->hwpt_id, (unsigned long long)found->first,
+		 (unsigned long long)((found->last - found->first) / 4096 + 1));
+}
+
 static double ms_since(uint64_t when)
 {
 	return (double)(sanitizer_now() - when) / 1e6;
@@ -84,27 +98,26 @@ static void tell(struct sanitizer *sanitizer, const struct stage1_watch *watch,
 	const struct stage1_request *request = watch->request;
 	const char *name;
 	const struct iotlb_times *times = holder(watch, found, &name);
-	char changed[TEXT_BYTES] = "";
+	char changed[TEXT_BYTES] = "", missing[STAGE1_MISSING_BYTES];
 
 	if (times)
 		snprintf(changed, sizeof(changed),
 			 "; it came %.3f ms ago, and was right %.3f ms ago: changed since",
 			 ms_since(times->born), ms_since(times->checked));
-	sanitizer_found(
-		sanitizer,
-		(uintptr_t)found->version ^ found->seen << 48 ^ found->first ^
-			(uint64_t)request->hwpt_id << 52,
-		"uiommufd: stale translation: %s (device %u), PASID %u, %s at IOVA %#llx\n"
-		"  the %s holds: [%#llx, %#llx] is %#llx, %s%s\n"
-		"  the tables say: %s\n"
-		"  missing: IOMMU_HWPT_INVALIDATE of page table %u with addr %#llx, npages %llu\n",
-		watch->dev->name ? watch->dev->name : "a device", request->dev_id, request->pasid,
-		request->perm & PT_ANY_WRITE ? "writes" : "reads",
-		(unsigned long long)request->iova, name, (unsigned long long)found->first,
-		(unsigned long long)found->last, (unsigned long long)found->address,
-		rights(found->perm), changed, tables, request->hwpt_id,
-		(unsigned long long)found->first,
-		(unsigned long long)((found->last - found->first) / 4096 + 1));
+	(watch->say_missing ? watch->say_missing : say_missing)(
+		watch, found, times && from_device(watch, found), missing);
+	sanitizer_found(sanitizer,
+			(uintptr_t)found->version ^ found->seen << 48 ^ found->first ^
+				(uint64_t)request->hwpt_id << 52,
+			"uiommufd: stale translation: %s (device %u), PASID %u, %s at IOVA %#llx\n"
+			"  the %s holds: [%#llx, %#llx] is %#llx, %s%s\n"
+			"  the tables say: %s\n"
+			"  missing: %s\n",
+			watch->dev->name ? watch->dev->name : "a device", request->dev_id,
+			request->pasid, request->perm & PT_ANY_WRITE ? "writes" : "reads",
+			(unsigned long long)request->iova, name, (unsigned long long)found->first,
+			(unsigned long long)found->last, (unsigned long long)found->address,
+			rights(found->perm), changed, tables, missing);
 }
 
 int stage1_watch(struct sanitizer *sanitizer, const struct stage1_watch *watch,

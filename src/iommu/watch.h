@@ -9,12 +9,20 @@
 #include "core/sanitizer.h"
 #include "iommu/stage1.h"
 
+#define STAGE1_MISSING_BYTES 160
+
 struct stage1_watch {
 	const struct iommu_dev *dev;
 	const struct pt_config *config;
 	const struct stage1_caches *caches;
 	const struct stage1_request *request;
 	const struct pt_memory *memory;
+	/*
+	 * What should have been done, in words: `from_device` is the device's TLB that holds the translation. NULL: an invalidation of the
+	 * page table by its own type.
+	 */
+	void (*say_missing)(const struct stage1_watch *watch, const struct stage1 *found,
+			    bool from_device, char text[static STAGE1_MISSING_BYTES]);
 };
 
 /*

@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 #include "core/ioctl.h"
+#include "core/machine_impl.h"
+#include "core/sanitizer.h"
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/smmu.h"
 
@@ -102,6 +104,24 @@ static void tlbi_range(const uint64_t cmd[2], uint64_t *ret_first, uint64_t *ret
 	*ret_last = first + bytes - 1 < first || !bytes ? UINT64_MAX : first + bytes - 1;
 }
 
+/* For the sanitizer: addresses that devices should not touch any more. */
+static void remember(struct smmu_viommu *viommu, uint64_t first, uint64_t last)
+{
+	struct sanitizer *sanitizer = viommu->iommu->machine->sanitizer;
+	struct vdevice *vdevice;
+
+	if (!sanitizer)
+		return;
+	LIST_FOREACH(vdevice, &viommu->viommu.vdevices, link)
+		sanitizer_remember(
+			sanitizer,
+			(struct sanitizer_event){
+				.space = atomic_load(&smmu_device_of(vdevice->dev)->nested),
+				.first = first,
+				.last = last,
+			});
+}
+
 static void tlbi_address(struct smmu_viommu *viommu, const uint64_t cmd[2], bool any_asid)
 {
 	struct smmu_tlbi tlbi = {
@@ -111,6 +131,7 @@ static void tlbi_address(struct smmu_viommu *viommu, const uint64_t cmd[2], bool
 	};
 
 	tlbi_range(cmd, &tlbi.first, &tlbi.last);
+	remember(viommu, tlbi.first, tlbi.last | 0xfff);
 	smmu_tlb_invalidate(viommu, &tlbi);
 }
 

@@ -2,6 +2,8 @@
 /* Event records. */
 #include "hw/smmuv3/events.h"
 
+#include <stdio.h>
+
 #define REASON_TYPE  FIELD_MASK(7, 0)
 #define REASON_CLASS FIELD_MASK(9, 8)
 #define REASON_S2    FIELD_MASK(16, 16)
@@ -66,4 +68,20 @@ void smmu_report(struct domain *domain, struct iommu_dev *dev, const struct stag
 	/* Nobody may have asked for events, and memory for one may be missing: the queue tells that some were lost. */
 	viommu_report(&device->viommu->viommu, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, &event,
 		      sizeof(event));
+}
+
+/* What the device's own TLB has only ATC_INV drops. A descriptor that has changed shows as tables that say something else. */
+void smmu_say_missing(const struct stage1_watch *watch, const struct stage1 *found,
+		      bool from_device, char text[static STAGE1_MISSING_BYTES])
+{
+	const struct smmuv3_device *device = smmu_device_of((struct iommu_dev *)watch->dev);
+	unsigned long long first = found->first, last = found->last;
+
+	if (from_device)
+		snprintf(text, STAGE1_MISSING_BYTES, "ATC_INV of StreamID %#x for [%#llx, %#llx]",
+			 device->vsid, first, last);
+	else
+		snprintf(text, STAGE1_MISSING_BYTES,
+			 "TLBI_NH_VA for [%#llx, %#llx], or CFGI_CD of StreamID %#x", first, last,
+			 device->vsid);
 }

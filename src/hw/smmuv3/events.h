@@ -4,6 +4,7 @@
 #define UIOMMUFD_HW_SMMUV3_EVENTS_H
 
 #include "hw/smmuv3/cd.h"
+#include "iommu/watch.h"
 
 /* Puts a fault into stage1->reason and detail, from where smmu_report() takes it. */
 void smmu_fault_pack(const struct smmu_fault *fault, struct stage1 *stage1);
@@ -11,5 +12,9 @@ void smmu_fault_pack(const struct smmu_fault *fault, struct stage1 *stage1);
 /* domain_ops.report: to the vEVENTQ of the vIOMMU, with the device's virtual StreamID. What stage 2 refused is not the guest's to know. */
 void smmu_report(struct domain *domain, struct iommu_dev *dev, const struct stage1_request *request,
 		 const struct stage1 *stage1);
+
+/* For the sanitizer: the command that a guest has left out. */
+void smmu_say_missing(const struct stage1_watch *watch, const struct stage1 *found,
+		      bool from_device, char text[static STAGE1_MISSING_BYTES]);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The model's operations on devices and page tables of ours. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "core/machine_impl.h"
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/cmdqv.h"
 #include "hw/smmuv3/smmu.h"
@@ -38,6 +40,19 @@ static void set_info(struct smmuv3_iommu *iommu)
 	info->aidr = AIDR_SMMUV3_2;
 }
 
+/* With times if the machine has a sanitizer. */
+static int init_cache(struct iotlb *cache, struct machine *machine, uint32_t entries, uint64_t seed)
+{
+	int rc = iotlb_init(cache, entries, seed);
+
+	if (!rc && machine->sanitizer) {
+		rc = iotlb_keep_times(cache);
+		if (rc)
+			iotlb_done(cache);
+	}
+	return rc;
+}
+
 static int init_caches(struct smmuv3_iommu *iommu)
 {
 	const struct smmuv3_options *options = &iommu->options;
@@ -47,10 +62,10 @@ static int init_caches(struct smmuv3_iommu *iommu)
 
 	if (options->no_caches)
 		pages = tables = 0;
-	rc = iotlb_init(&iommu->tlb, pages, options->seed);
+	rc = init_cache(&iommu->tlb, iommu->machine, pages, options->seed);
 	if (rc)
 		return rc;
-	rc = iotlb_init(&iommu->walks, tables, ~options->seed);
+	rc = init_cache(&iommu->walks, iommu->machine, tables, ~options->seed);
 	if (rc)
 		iotlb_done(&iommu->tlb);
 	return rc;
@@ -84,7 +99,8 @@ static int init_atc(struct smmuv3_device *device)
 	if (!device->options.ats || device->iommu->options.no_caches)
 		entries = 0;
 	iotlb_space_init(&device->atc_space, 1);
-	return iotlb_init(&device->atc, entries, device->iommu->options.seed ^ device->sid);
+	return init_cache(&device->atc, device->iommu->machine, entries,
+			  device->iommu->options.seed ^ device->sid);
 }
 
 int smmuv3_device_init(struct smmuv3_device *device, struct smmuv3_iommu *iommu, uint32_t sid,
@@ -101,7 +117,9 @@ int smmuv3_device_init(struct smmuv3_device *device, struct smmuv3_iommu *iommu,
 		device->options.streams = 1;
 	if (iommu->options.no_ats)
 		device->options.ats = false;
+	snprintf(device->name, sizeof(device->name), "StreamID %#x", sid);
 	device->dev = (struct iommu_dev){
+		.name = device->name,
 		.ops = &smmu_iommu_ops,
 		.iommu = iommu,
 		.max_pasids = device->options.pasid_bits ? 1u << device->options.pasid_bits : 0,

@@ -52,6 +52,7 @@ struct smmuv3_device {
 	struct smmuv3_iommu *iommu;
 	uint32_t sid; /* its StreamID: on PCI, the requester id and what the machine adds */
 	struct smmuv3_device_options options;
+	char name[24]; /* its StreamID in words; dev.name may be set to another */
 	struct iotlb atc;
 	struct iotlb_space atc_space;
 	/* The nested page table that is behind it, or NULL: what another one says must not come into its caches. */

@@ -7,6 +7,7 @@
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/cd.h"
 #include "hw/smmuv3/events.h"
+#include "iommu/watch.h"
 
 /* How often a walk begins again since an entry changed under it. A table that changes all the time has no translation worth having. */
 #define MAX_TRIES 100
@@ -248,6 +249,32 @@ static void refused(const struct trip *trip, struct stage1 *ret)
 		smmu_fault_pack(&trip->fault, ret);
 }
 
+/* In a machine with a sanitizer: is what was found still what the descriptor and the tables say? */
+static int look_after(struct trip *trip, uint32_t ssid, struct stage1 *ret)
+{
+	struct sanitizer *sanitizer = trip->nested->iommu->machine->sanitizer;
+	const struct stage1_caches caches = {&trip->device->atc, &trip->nested->iommu->tlb,
+					     &trip->nested->iommu->walks};
+	uint64_t words[SMMU_CD_USED], va;
+	const struct smmu_ttb *ttb;
+
+	if (!sanitizer ||
+	    smmu_cd_read(&trip->nested->ste, trip->memory, ssid, words, &trip->fault) ||
+	    smmu_cd_decode(&trip->nested->ste, words, &trip->cd))
+		return 0;
+	ttb = smmu_cd_ttb(&trip->cd, trip->request->iova, &va);
+	if (!ttb)
+		return 0;
+	return stage1_watch(sanitizer,
+			    &(struct stage1_watch){.dev = &trip->device->dev,
+						   .config = &ttb->tables,
+						   .caches = &caches,
+						   .request = trip->request,
+						   .memory = trip->memory,
+						   .say_missing = smmu_say_missing},
+			    ret);
+}
+
 int smmu_translate(struct domain *domain, struct iommu_dev *dev,
 		   const struct stage1_request *request, const struct pt_memory *memory,
 		   struct stage1 *ret)
@@ -268,13 +295,17 @@ int smmu_translate(struct domain *domain, struct iommu_dev *dev,
 
 	trip.cached = atomic_load(&device->nested) == domain;
 	if (has_atc(&trip) &&
-	    smmu_atc_find(device, request->pasid, request->iova, request->perm, &hit))
-		return answer(&trip, &hit, ret);
+	    smmu_atc_find(device, request->pasid, request->iova, request->perm, &hit)) {
+		answer(&trip, &hit, ret);
+		return look_after(&trip, request->pasid, ret);
+	}
 	switch (smmu_ste_select(&nested->ste, request->pasid, &ssid, &trip.fault)) {
 	case SMMU_S1_BYPASS:
 		return bypass(&trip, ret);
 	case SMMU_S1_TRANSLATE:
 		rc = translate(&trip, ssid, ret);
+		if (!rc)
+			return look_after(&trip, ssid, ret);
 		break;
 	case SMMU_S1_FAULT:
 		break;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "core/machine_impl.h"
+#include "core/sanitizer.h"
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/cmdqv.h"
 #include "hw/smmuv3/events.h"
@@ -12,6 +14,10 @@
 
 static void nested_free(struct domain *domain)
 {
+	struct sanitizer *sanitizer = ((struct smmu_domain *)domain)->iommu->machine->sanitizer;
+
+	if (sanitizer)
+		sanitizer_forget(sanitizer, domain);
 	free(domain);
 }
 

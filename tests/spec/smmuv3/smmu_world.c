@@ -5,6 +5,8 @@
 
 #define FIRST_FD 100
 
+sanitizer_report_fn smmu_world_report;
+
 /* Test programs hold files by themselves. */
 static int install(struct client *client, struct file *file)
 {
@@ -100,6 +102,8 @@ void smmu_world_init(struct smmu_world *w, const struct smmuv3_options *iommu,
 {
 	*w = (struct smmu_world){.client = {.ops = &client_ops, .mm = mm_self()}};
 	assert_int_equal(machine_new(&w->machine), 0);
+	if (smmu_world_report)
+		assert_int_equal(machine_sanitize(w->machine, smmu_world_report, NULL), 0);
 	assert_int_equal(smmuv3_iommu_init(&w->iommu, w->machine, iommu), 0);
 	assert_int_equal(smmuv3_device_init(&w->smmu, &w->iommu, SID, device), 0);
 	assert_int_equal(machine_open(w->machine, &w->client, "iommu", &w->file), 0);

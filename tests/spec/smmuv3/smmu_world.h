@@ -14,6 +14,7 @@
 #include <uiommufd/iommufd.h>
 
 #include "core/machine_impl.h"
+#include "core/sanitizer.h"
 #include "device/dma.h"
 #include "hw/smmuv3/smmuv3.h"
 
@@ -68,6 +69,9 @@ struct smmu_world {
 	uint32_t viommu_type;
 	char *memory;
 };
+
+/* If set, worlds have a sanitizer, whose findings go there. */
+extern sanitizer_report_fn smmu_world_report;
 
 /* Everything up to the vIOMMU and the vDEVICE; the device is bound and attached to nothing. Options may be NULL. */
 void smmu_world_init(struct smmu_world *w, const struct smmuv3_options *iommu,
