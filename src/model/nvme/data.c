@@ -15,12 +15,18 @@ static uint32_t page_size(const struct nvme_data *data)
 	return UINT32_C(1) << data->request->nvme->page_shift;
 }
 
+/* Where in its page an address is. */
+static uint32_t in_page(const struct nvme_data *data, uint64_t address)
+{
+	return address & (page_size(data) - 1);
+}
+
 /* Reads entries of a list at data->list, up to the end of its page, or all that the transfer still needs. */
 static int prp_fetch(struct nvme_data *data)
 {
 	uint32_t page = page_size(data);
-	uint32_t wanted = data->left / page + !!(data->left % page);
-	uint32_t n = (page - data->list % page) / sizeof(uint64_t);
+	uint32_t wanted = (data->left + page - 1) >> data->request->nvme->page_shift;
+	uint32_t n = (page - in_page(data, data->list)) / sizeof(uint64_t);
 	int status;
 
 	n = n < NVME_LIST_BATCH ? n : NVME_LIST_BATCH;
@@ -43,9 +49,9 @@ static int prp_next(struct nvme_data *data, uint64_t *ret_prp)
 		return status;
 	prp = data->prps[data->at++];
 	data->list += sizeof(uint64_t);
-	if (prp % page)
+	if (in_page(data, prp))
 		return NVME_PRP_OFFSET;
-	if (data->list % page || data->left <= page) {
+	if (in_page(data, data->list) || data->left <= page) {
 		*ret_prp = prp;
 		return NVME_OK;
 	}
@@ -59,7 +65,7 @@ static bool prp_follows(const struct nvme_data *data)
 {
 	return data->at < data->n && data->left &&
 	       data->prps[data->at] == data->address + data->length &&
-	       ((data->list + sizeof(uint64_t)) % page_size(data) || data->left <= page_size(data));
+	       (in_page(data, data->list + sizeof(uint64_t)) || data->left <= page_size(data));
 }
 
 static void prp_take(struct nvme_data *data)
@@ -90,7 +96,7 @@ static int prp_piece(struct nvme_data *data)
 static int prp_init(struct nvme_data *data)
 {
 	const struct nvme_cmd *cmd = data->request->cmd;
-	uint32_t page = page_size(data), first = page - cmd->dptr[0] % page;
+	uint32_t page = page_size(data), first = page - in_page(data, cmd->dptr[0]);
 
 	if (cmd->dptr[0] % 4)
 		return NVME_PRP_OFFSET;
@@ -102,7 +108,7 @@ static int prp_init(struct nvme_data *data)
 			return NVME_PRP_OFFSET;
 		data->list = cmd->dptr[1];
 	} else if (data->left) {
-		if (cmd->dptr[1] % page)
+		if (in_page(data, cmd->dptr[1]))
 			return NVME_PRP_OFFSET;
 		/* A list of one, which has been read. */
 		data->prps[0] = cmd->dptr[1];

@@ -361,10 +361,53 @@ static void ioat_interrupted(void **state)
 	assert_int_equal(ioat_wait(rig), DONE);
 }
 
+/* ---- dmatest ---- */
+
+static int dmatest_setup(void **state)
+{
+	static struct rig rig;
+
+	begin(&rig, &model_dmatest);
+	*state = &rig;
+	return 0;
+}
+
+/* STATUS of a transfer (its registers are told in dmatest.c). */
+static uint32_t dmatest_move(struct rig *rig, uint64_t address, uint32_t command)
+{
+	store(rig, 0, address, 8);
+	store(rig, 8, 1 | command, 4);
+	while (load(rig, 8, 4) & 1)
+		sched_yield();
+	return load(rig, 12, 4);
+}
+
+static void dmatest_moves(void **state)
+{
+	struct rig *rig = *state;
+	int fd = vector(rig, 0);
+
+	for (unsigned int i = 0; i < 4096; i++)
+		big[i] = i * 5;
+	assert_int_equal(dmatest_move(rig, BIG_IOVA, 0), 1);
+	assert_int_equal(load(rig, 4096 + 100, 1), 244);
+	store(rig, 4096 + 100, 7, 1);
+	assert_int_equal(dmatest_move(rig, BIG_IOVA + 8192, 2 | 4), 1);
+	wait_for(fd);
+	assert_int_equal(big[8192 + 100], 7);
+	assert_memory_equal(big, big + 8192, 100);
+	assert_int_equal(dmatest_move(rig, BIG_IOVA + BIG_SIZE - 8, 2), 3);
+	assert_int_equal(load(rig, 24, 8), BIG_IOVA + BIG_SIZE);
+	rig_config_store(rig, rig->cdev, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	assert_int_equal(dmatest_move(rig, BIG_IOVA, 0), 5);
+	close(fd);
+}
+
 int main(void)
 {
-#define NVME(name) cmocka_unit_test_setup_teardown(name, nvme_setup, nvme_teardown)
-#define IOAT(name) cmocka_unit_test_setup_teardown(name, ioat_setup, ioat_teardown)
+#define DMATEST(name) cmocka_unit_test_setup_teardown(name, dmatest_setup, ioat_teardown)
+#define NVME(name)    cmocka_unit_test_setup_teardown(name, nvme_setup, nvme_teardown)
+#define IOAT(name)    cmocka_unit_test_setup_teardown(name, ioat_setup, ioat_teardown)
 	const struct CMUnitTest tests[] = {
 		NVME(nvme_reads_what_was_written),
 		NVME(nvme_faults),
@@ -372,6 +415,7 @@ int main(void)
 		NVME(nvme_interrupted),
 		IOAT(ioat_copies),
 		IOAT(ioat_interrupted),
+		DMATEST(dmatest_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

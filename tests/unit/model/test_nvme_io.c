@@ -87,6 +87,36 @@ static void test_scattered(void **state)
 	}
 }
 
+/* A transfer that ends with the last entry of a page, and a next list that lies just behind the data. */
+static void test_list_edges(void **state)
+{
+	struct driver *driver = *state;
+	uint64_t *list = host_at(&driver->host, LISTS),
+		 *more = host_at(&driver->host, LISTS + PAGE);
+	struct nvme_cmd cmd = {.opcode = NVME_IO_WRITE, .nsid = 1, .dptr = {DATA, LISTS + 8 * 510}};
+
+	fill(driver, DATA, 4 * PAGE, 5);
+	list[510] = DATA + PAGE;
+	list[511] = DATA + 3 * PAGE;
+	cmd.cdw12 = 3 * 8 - 1;
+	assert_int_equal(driver_do(driver, 1, cmd, NULL), 0);
+	assert_int_equal(driver_rw(driver, NVME_IO_READ, 16, 8, DATA + 100 * PAGE), 0);
+	assert_memory_equal(host_at(&driver->host, DATA + 100 * PAGE),
+			    host_at(&driver->host, DATA + 3 * PAGE), PAGE);
+
+	list[510] = LISTS;
+	list[511] = LISTS + PAGE;
+	more[0] = DATA + 2 * PAGE;
+	more[1] = DATA + PAGE;
+	cmd.cdw12 = 4 * 8 - 1;
+	assert_int_equal(driver_do(driver, 1, cmd, NULL), 0);
+	assert_int_equal(driver_rw(driver, NVME_IO_READ, 16, 16, DATA + 100 * PAGE), 0);
+	assert_memory_equal(host_at(&driver->host, DATA + 100 * PAGE),
+			    host_at(&driver->host, DATA + 2 * PAGE), PAGE);
+	assert_memory_equal(host_at(&driver->host, DATA + 101 * PAGE),
+			    host_at(&driver->host, DATA + PAGE), PAGE);
+}
+
 static void test_wrong_prps(void **state)
 {
 	struct driver *driver = *state;
@@ -466,6 +496,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_read_write),
 		T(test_scattered),
+		T(test_list_edges),
 		T(test_wrong_prps),
 		T(test_sgl),
 		T(test_wrong_sgls),
