@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "core/machine_impl.h"
 #include "core/sanitizer.h"
 
 #define MAX_ENTRIES (1u << 20)
@@ -60,6 +61,19 @@ int iotlb_keep_times(struct iotlb *cache)
 		return 0;
 	cache->times = mem_zalloc((size_t)cache->sets * cache->ways * sizeof(*cache->times));
 	return cache->times ? 0 : -ENOMEM;
+}
+
+int iotlb_init_in(struct iotlb *cache, const struct machine *machine, uint32_t entries,
+		  uint64_t seed)
+{
+	int rc = iotlb_init(cache, entries, seed);
+
+	if (!rc && machine->sanitizer) {
+		rc = iotlb_keep_times(cache);
+		if (rc)
+			iotlb_done(cache);
+	}
+	return rc;
 }
 
 struct iotlb_times *iotlb_times_of(const struct iotlb *cache, const _Atomic uint64_t *version)

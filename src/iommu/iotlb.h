@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 struct iotlb_entry;
+struct machine;
 
 struct iotlb {
 	struct iotlb_entry *entries; /* NULL: it has none, and holds nothing */
@@ -66,6 +67,9 @@ struct iotlb_hit {
  * -EINVAL: more than 2^20.
  */
 int iotlb_init(struct iotlb *cache, uint32_t entries, uint64_t seed);
+/* The same for a machine: with times (iotlb_keep_times()) if it has a sanitizer. */
+int iotlb_init_in(struct iotlb *cache, const struct machine *machine, uint32_t entries,
+		  uint64_t seed);
 void iotlb_done(struct iotlb *cache);
 /* For the sanitizer, before the first use. -ENOMEM. */
 int iotlb_keep_times(struct iotlb *cache);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "core/machine_impl.h"
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/cmdqv.h"
 #include "hw/smmuv3/smmu.h"
@@ -40,19 +39,6 @@ static void set_info(struct smmuv3_iommu *iommu)
 	info->aidr = AIDR_SMMUV3_2;
 }
 
-/* With times if the machine has a sanitizer. */
-static int init_cache(struct iotlb *cache, struct machine *machine, uint32_t entries, uint64_t seed)
-{
-	int rc = iotlb_init(cache, entries, seed);
-
-	if (!rc && machine->sanitizer) {
-		rc = iotlb_keep_times(cache);
-		if (rc)
-			iotlb_done(cache);
-	}
-	return rc;
-}
-
 static int init_caches(struct smmuv3_iommu *iommu)
 {
 	const struct smmuv3_options *options = &iommu->options;
@@ -62,10 +48,10 @@ static int init_caches(struct smmuv3_iommu *iommu)
 
 	if (options->no_caches)
 		pages = tables = 0;
-	rc = init_cache(&iommu->tlb, iommu->machine, pages, options->seed);
+	rc = iotlb_init_in(&iommu->tlb, iommu->machine, pages, options->seed);
 	if (rc)
 		return rc;
-	rc = init_cache(&iommu->walks, iommu->machine, tables, ~options->seed);
+	rc = iotlb_init_in(&iommu->walks, iommu->machine, tables, ~options->seed);
 	if (rc)
 		iotlb_done(&iommu->tlb);
 	return rc;
@@ -99,8 +85,8 @@ static int init_atc(struct smmuv3_device *device)
 	if (!device->options.ats || device->iommu->options.no_caches)
 		entries = 0;
 	iotlb_space_init(&device->atc_space, 1);
-	return init_cache(&device->atc, device->iommu->machine, entries,
-			  device->iommu->options.seed ^ device->sid);
+	return iotlb_init_in(&device->atc, device->iommu->machine, entries,
+			     device->iommu->options.seed ^ device->sid);
 }
 
 int smmuv3_device_init(struct smmuv3_device *device, struct smmuv3_iommu *iommu, uint32_t sid,

@@ -88,10 +88,10 @@ int vtd_device_init(struct vtd_device *device, struct vtd_iommu *iommu, uint16_t
 		.n_reserved = sizeof(msi_window) / sizeof(msi_window[0]),
 	};
 	atomic_init(&device->answer, device->options.answer);
-	return vtd_cache_init(&device->tlb, iommu->machine,
-			      device->options.ats ? vtd_entries(iommu->options.device_entries, 256)
-						  : 0,
-			      iommu->options.seed + 2 + source_id);
+	return iotlb_init_in(&device->tlb, iommu->machine,
+			     device->options.ats ? vtd_entries(iommu->options.device_entries, 256)
+						 : 0,
+			     iommu->options.seed + 2 + source_id);
 }
 
 void vtd_device_done(struct vtd_device *device)

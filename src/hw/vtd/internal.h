@@ -39,9 +39,6 @@ static inline uint32_t vtd_entries(uint32_t option, uint32_t by_default)
 	return option == VTD_NO_CACHE ? 0 : option ? option : by_default;
 }
 
-/* With times if the machine has a sanitizer. Errors of iotlb_init(). */
-int vtd_cache_init(struct iotlb *cache, struct machine *machine, uint32_t entries, uint64_t seed);
-
 /* The operations of struct iommu_ops (iommu.c). */
 int vtd_alloc_paging(struct iommu_dev *dev, uint32_t flags, const struct user_data *data,
 		     struct domain **ret_domain);

@@ -38,18 +38,6 @@ static uint64_t ecap_of(const struct vtd_options *options)
 	       ECAP_SMTS | (options->no_dirty_tracking ? 0 : ECAP_SSADS) | ECAP_SSTS | ECAP_SMPWCS;
 }
 
-int vtd_cache_init(struct iotlb *cache, struct machine *machine, uint32_t entries, uint64_t seed)
-{
-	int rc = iotlb_init(cache, entries, seed);
-
-	if (!rc && machine->sanitizer) {
-		rc = iotlb_keep_times(cache);
-		if (rc)
-			iotlb_done(cache);
-	}
-	return rc;
-}
-
 int vtd_iommu_init(struct vtd_iommu *iommu, struct machine *machine,
 		   const struct vtd_options *options)
 {
@@ -67,12 +55,12 @@ int vtd_iommu_init(struct vtd_iommu *iommu, struct machine *machine,
 		return -EINVAL;
 	iommu->cap = cap_of(&iommu->options);
 	iommu->ecap = ecap_of(&iommu->options);
-	rc = vtd_cache_init(&iommu->iotlb, machine, vtd_entries(iommu->options.iotlb_entries, 1024),
-			    iommu->options.seed);
+	rc = iotlb_init_in(&iommu->iotlb, machine, vtd_entries(iommu->options.iotlb_entries, 1024),
+			   iommu->options.seed);
 	if (rc)
 		return rc;
-	rc = vtd_cache_init(&iommu->tables, machine, vtd_entries(iommu->options.table_entries, 128),
-			    iommu->options.seed + 1);
+	rc = iotlb_init_in(&iommu->tables, machine, vtd_entries(iommu->options.table_entries, 128),
+			   iommu->options.seed + 1);
 	if (rc)
 		iotlb_done(&iommu->iotlb);
 	return rc;
