@@ -110,9 +110,6 @@
 	  (int epoll, struct epoll_event *events, int n, const struct timespec *timeout,           \
 	   const sigset_t *set),                                                                   \
 	  (epoll, events, n, timeout, set))                                                        \
-	F(int, pthread_create,                                                                     \
-	  (pthread_t * thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg),       \
-	  (thread, attr, run, arg))                                                                \
 	F(int, pthread_attr_setsigmask_np, (pthread_attr_t * attr, const sigset_t *set),           \
 	  (attr, set))                                                                             \
 	F(void, _exit, (int status), (status))                                                     \
@@ -150,6 +147,12 @@
 	  (pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,               \
 	   struct rlimit64 *old),                                                                  \
 	  (pid, resource, limit, old))
+
+/* The library's own calls of it go to the first that a program would find: sanitizers have to see every thread. */
+#define PRELOAD_THREAD(F)                                                                          \
+	F(int, pthread_create,                                                                     \
+	  (pthread_t * thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg),       \
+	  (thread, attr, run, arg))
 
 #define PRELOAD_VARIADIC(F)                                                                        \
 	F(int, open, (const char *path, int flags, ...), )                                         \

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 struct real real;
+static __typeof__(&pthread_create) first_pthread_create;
 
 void real_resolve(void)
 {
@@ -13,9 +14,11 @@ void real_resolve(void)
 
 #define REAL_RESOLVE(ret, name, params, args) real.name = dlsym(RTLD_NEXT, #name);
 	PRELOAD_PLAIN(REAL_RESOLVE)
+	PRELOAD_THREAD(REAL_RESOLVE)
 	PRELOAD_VARIADIC(REAL_RESOLVE)
 	PRELOAD_VIEWED(REAL_RESOLVE)
 #undef REAL_RESOLVE
+	first_pthread_create = (__typeof__(&pthread_create))dlsym(RTLD_DEFAULT, "pthread_create");
 	errno = saved;
 }
 
@@ -28,6 +31,16 @@ void real_resolve(void)
 #pragma GCC diagnostic ignored "-Wpedantic"
 PRELOAD_PLAIN(REAL_WRAP)
 PRELOAD_VIEWED(REAL_WRAP)
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			  void *arg)
+{
+	if (!first_pthread_create)
+		real_resolve();
+	return first_pthread_create(thread, attr, run, arg);
+}
 
 /* The variadic ones take one more argument, a word, whatever the call. */
 #define REAL_WRAP_OPEN(name)                                                                       \

@@ -14,6 +14,7 @@
 struct real {
 #define REAL_MEMBER(ret, name, params, args) ret(*name) params;
 	PRELOAD_PLAIN(REAL_MEMBER)
+	PRELOAD_THREAD(REAL_MEMBER)
 	PRELOAD_VARIADIC(REAL_MEMBER)
 	PRELOAD_VIEWED(REAL_MEMBER)
 #undef REAL_MEMBER

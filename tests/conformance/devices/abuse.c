@@ -121,7 +121,11 @@ static void test_opens(void)
 		}
 	}
 	must(count_descriptors() == descriptors);
+#ifndef __SANITIZE_ADDRESS__ /* whose allocator keeps what is freed */
 	must(count_lines("/proc/self/maps") <= areas + 4);
+#else
+	(void)areas;
+#endif
 }
 
 static void test_close_stops_dma(void)
