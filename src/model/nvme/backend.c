@@ -20,7 +20,8 @@
 static int backend_map(struct nvme_backend *backend, int flags, int fd)
 {
 	int prot = backend->readonly ? PROT_READ : PROT_READ | PROT_WRITE;
-	void *at = (void *)syscall(SYS_mmap, NULL, backend->size, prot, flags, fd, 0);
+	/* The last argument is on the stack, where an int would be half of it. */
+	void *at = (void *)syscall(SYS_mmap, NULL, backend->size, prot, flags, fd, 0L);
 
 	if (at == MAP_FAILED)
 		return -errno;

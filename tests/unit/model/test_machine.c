@@ -264,6 +264,40 @@ static void nvme_interrupted(void **state)
 	}
 }
 
+/* The file is cut while it is in use: the blocks are at fault, not the driver's memory, and the device goes on. */
+static void nvme_loses_its_file(void **state)
+{
+	char path[] = "/tmp/uiommufd-disk-XXXXXX";
+	const struct pci_option options[] = {{"file", path}, {"size", "1M"}};
+	int fd = mkstemp(path);
+	static struct disk disk;
+
+	assert_true(fd >= 0);
+	rig_init_model(&disk.rig, &model_nvme, options, 2);
+	big = bench_pages(BIG_PAGES);
+	map_big(&disk.rig);
+	rig_start(&disk.rig);
+	nvme_start(&disk);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_WRITE, 200, BIG_IOVA));
+	assert_int_equal(nvme_get(&disk, 1), 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_READ, 200, BIG_IOVA));
+	assert_int_equal(nvme_get(&disk, 1), NVME_READ_ERROR);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_COMPARE, 200, BIG_IOVA));
+	assert_int_equal(nvme_get(&disk, 1), NVME_READ_ERROR);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_VERIFY, 200, BIG_IOVA));
+	assert_int_equal(nvme_get(&disk, 1), NVME_READ_ERROR);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_WRITE, 200, BIG_IOVA));
+	assert_int_equal(nvme_get(&disk, 1), NVME_WRITE_FAULT);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_READ, 0, BIG_IOVA));
+	assert_int_equal(nvme_get(&disk, 1), 0);
+	nvme_put(&disk, 1, nvme_page(NVME_IO_WRITE, 0, BIG_IOVA + BIG_SIZE));
+	assert_int_equal(nvme_get(&disk, 1), NVME_DATA_TRANSFER_ERROR);
+	end(&disk.rig);
+	unlink(path);
+	close(fd);
+}
+
 /* ---- IOAT ---- */
 
 enum {
@@ -413,6 +447,7 @@ int main(void)
 		NVME(nvme_faults),
 		NVME(nvme_while_maps_change),
 		NVME(nvme_interrupted),
+		cmocka_unit_test(nvme_loses_its_file),
 		IOAT(ioat_copies),
 		IOAT(ioat_interrupted),
 		DMATEST(dmatest_moves),

@@ -473,6 +473,50 @@ static void test_file(void **state)
 	disk_done(&disk);
 }
 
+static int write_cache(struct driver *driver, uint8_t opcode, uint32_t value, uint32_t *ret_value)
+{
+	struct nvme_cqe cqe;
+	int status = driver_do(driver, 0,
+			       (struct nvme_cmd){.opcode = opcode,
+						 .cdw10 = NVME_FEATURE_WRITE_CACHE,
+						 .cdw11 = value},
+			       &cqe);
+
+	*ret_value = cqe.dw0;
+	return status;
+}
+
+/* In front of a file there is one: on after a reset. With it off, or with FUA, a write is on the disk when it has ended. */
+static void test_write_cache(void **state)
+{
+	struct driver driver;
+	struct disk disk;
+	uint32_t value;
+
+	disk_make(&disk, "");
+	driver_open(&driver, disk.options);
+	driver_enable(&driver);
+	driver_make_queues(&driver, 8);
+	assert_int_equal(write_cache(&driver, NVME_ADMIN_GET_FEATURES, 0, &value), 0);
+	assert_int_equal(value, 1);
+	assert_int_equal(write_cache(&driver, NVME_ADMIN_SET_FEATURES, 0, &value), 0);
+	assert_int_equal(write_cache(&driver, NVME_ADMIN_GET_FEATURES, 0, &value), 0);
+	assert_int_equal(value, 0);
+	assert_int_equal(do_io(&driver, NVME_IO_WRITE, 1, 9, 1), 0);
+	assert_int_equal(do_io(&driver, NVME_IO_WRITE_ZEROES, 1, 9, 20), 0);
+	assert_int_equal(write_cache(&driver, NVME_ADMIN_SET_FEATURES, 1, &value), 0);
+	assert_int_equal(driver_do(&driver, 1,
+				   (struct nvme_cmd){.opcode = NVME_IO_WRITE,
+						     .nsid = 1,
+						     .dptr = {DATA},
+						     .cdw12 = 1u << 30},
+				   NULL),
+			 0);
+	assert_int_equal(do_io(&driver, NVME_IO_VERIFY, 1, 0, 2048), 0);
+	driver_close(&driver);
+	disk_done(&disk);
+}
+
 /* size makes a file, or makes it longer. */
 static void test_file_size(void **state)
 {
@@ -506,6 +550,7 @@ int main(void)
 		T(test_dsm),
 		T(test_failure_sweep),
 		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_write_cache),
 		cmocka_unit_test(test_file_size),
 	};
 
