@@ -78,6 +78,7 @@ void bench_scale(const char *name, size_t size, const struct bench_scale *scale)
 void bench_dma(void);
 void bench_hazard(void);
 void bench_hwpt(void);
+void bench_nested(void);
 void bench_imap(void);
 void bench_ioas(void);
 void bench_ioctl(void);

@@ -9,6 +9,7 @@ const struct bench_group bench_groups[] = {
 	{"dma", bench_dma},
 	{"ioas", bench_ioas},
 	{"hwpt", bench_hwpt},
+	{"nested", bench_nested},
 	{"scale", bench_scales},
 	{"mmio", bench_mmio},
 	{"models", bench_models},

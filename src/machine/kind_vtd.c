@@ -5,7 +5,7 @@
 
 /* As many PASIDs as PCI has bits for. */
 #define PASID_BITS_MAX 20
-#define ENTRIES_MAX    (1u << 24)
+#define ENTRIES_MAX    (1u << 20)
 
 static const char *const reports[] = {"hide", "report", NULL};
 
