@@ -78,7 +78,8 @@ static void toy_reset(void *state)
 {
 	struct toy *toy = state;
 
-	memset(toy->registers, 0, TOY_PAGES * (size_t)4096);
+	for (size_t i = 0; i < TOY_PAGES * (size_t)512; i++)
+		__atomic_store_n(&toy->registers[i], 0, __ATOMIC_RELAXED);
 	toy->loads = 0;
 }
 
@@ -102,7 +103,11 @@ static void toy_write(void *state, unsigned int bar, uint64_t offset, uint64_t v
 
 	if (bar)
 		return;
-	memcpy((char *)toy->registers + offset, &value, len);
+	/* Loads of the driver's come without the lock. */
+	if (len == 8)
+		__atomic_store_n(reg(toy, offset), value, __ATOMIC_RELAXED);
+	else
+		memcpy((char *)toy->registers + offset, &value, len);
 	__atomic_fetch_add(reg(toy, TOY_STORES), 1, __ATOMIC_RELAXED);
 	if (offset == TOY_COMMAND)
 		uiommufd_kick(toy->device, 0);
@@ -124,8 +129,8 @@ static void toy_run(void *state, struct uiommufd_port *port, unsigned int queue)
 	int rc = 0;
 
 	uiommufd_lock(toy->device);
-	command = *reg(toy, TOY_COMMAND);
-	iova = *reg(toy, TOY_IOVA);
+	command = __atomic_load_n(reg(toy, TOY_COMMAND), __ATOMIC_RELAXED);
+	iova = __atomic_load_n(reg(toy, TOY_IOVA), __ATOMIC_RELAXED);
 	uiommufd_unlock(toy->device);
 	if (command == TOY_READ)
 		rc = uiommufd_dma_read(port, UIOMMUFD_NO_PASID, iova, reg(toy, TOY_VALUE), 8);
