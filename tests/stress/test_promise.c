@@ -20,9 +20,10 @@
 
 #include "stress.h"
 
-#define SLOTS	8
+/* So many single pages that they are found by the front of the map (ioas/host.c). */
+#define SLOTS	640
 #define PAGES	(2 * SLOTS + 2) /* both sides' and some that wait for their turn */
-#define IOVA(i) (0x2000000 + (uint64_t)(i)*4 * WORLD_PAGE)
+#define IOVA(i) (0x2000000 + (uint64_t)(i)*WORLD_PAGE)
 #define RW	(IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
 
 /* An IOAS with a page in each slot. */
@@ -129,7 +130,7 @@ static void step_map(struct worker *worker)
 	unsigned int slot = worker_random(worker, SLOTS);
 	struct side *side = &world->sides[world->here];
 
-	if (!worker_random(worker, 8)) {
+	if (!worker_random(worker, 64)) {
 		step_replace(worker);
 		return;
 	}
