@@ -27,7 +27,7 @@ need() {
 		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
 
-BUILD_PACKAGES='gcc libc6-dev meson ninja-build pkg-config python3'
+BUILD_PACKAGES='gcc libc6-dev meson ninja-build pkg-config python3 xz-utils'
 SELFTEST_PACKAGES='make libcap-dev uuid-dev xz-utils'
 CHECK_PACKAGES='libcmocka-dev libzydis-dev liburing-dev clang clang-format clang-tidy shellcheck'
 ARM64_PACKAGES='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static'
