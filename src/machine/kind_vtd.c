@@ -30,6 +30,9 @@ static const struct kind_option options[] = {
 	KIND_WORD("invalidation-errors",
 		  "of devices that don't answer an invalidation: hide or report (hide)",
 		  struct vtd_options, report_invalidation_errors, reports),
+	KIND_NUMBER("lose-invalidation",
+		    "the invalidation, counted from 1, that drops nothing; 0 is none (0)",
+		    struct vtd_options, lose_invalidation, 0, UINT64_MAX),
 	{},
 };
 

@@ -52,13 +52,26 @@ static enum invalidation_error drop(struct vtd_nested *nested, struct vtd_device
 	return answer == VTD_NEVER_ANSWERS ? ERROR_ITE : ERROR_ICE;
 }
 
+/* The options may say that one has no effect. */
+static bool is_lost(const struct vtd_nested *nested)
+{
+	const struct vtd_attachment *attachment = LIST_FIRST(&nested->attachments);
+	struct vtd_iommu *iommu;
+
+	if (!attachment)
+		return false;
+	iommu = attachment->device->iommu;
+	return atomic_fetch_add_explicit(&iommu->invalidations, 1, memory_order_relaxed) + 1 ==
+	       iommu->options.lose_invalidation;
+}
+
 static enum invalidation_error apply(struct vtd_nested *nested,
 				     const struct iommu_hwpt_vtd_s1_invalidate *req)
 {
 	enum invalidation_error error = ERROR_NONE;
 	struct vtd_attachment *attachment;
 
-	if (!req->npages)
+	if (!req->npages || is_lost(nested))
 		return ERROR_NONE;
 	if (nested->machine->sanitizer)
 		sanitizer_remember(nested->machine->sanitizer,

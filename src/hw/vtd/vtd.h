@@ -29,6 +29,8 @@ struct vtd_options {
 	 * or ITE (2). Otherwise the user sees nothing of it, as with Linux.
 	 */
 	bool report_invalidation_errors;
+	/* The entry of HWPT_INVALIDATE, counted from 1, that drops nothing, as if the user had forgotten it; 0: none. To see what comes of it. */
+	uint64_t lose_invalidation;
 };
 
 struct vtd_iommu {
@@ -36,6 +38,7 @@ struct vtd_iommu {
 	struct vtd_options options;
 	uint64_t cap, ecap; /* VT-d 11.4.2, 11.4.3: the capability registers */
 	struct iotlb iotlb, tables;
+	atomic_ulong invalidations; /* entries so far */
 };
 
 /* How a device answers the invalidation of its TLB. */
