@@ -260,8 +260,9 @@ static void step_ioat_ring(struct play *play)
 		uint8_t byte = take8(play->in);
 
 		ring[i].size = byte & 1 ? take_number(play->in) : take8(play->in) * 17u;
-		ring[i].control =
-			byte & 2 ? take_number(play->in) : (byte & 0x38) | (byte & 0x40) << 18;
+		ring[i].control = byte & 2
+					  ? take_number(play->in)
+					  : (uint64_t)(byte & 0x38) | (uint64_t)(byte & 0x40) << 18;
 		ring[i].source = take_address(play->in);
 		ring[i].destination = take_address(play->in);
 		ring[i].next =
