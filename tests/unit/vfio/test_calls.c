@@ -230,7 +230,8 @@ static long feature(struct rig *rig, uint32_t flags, const void *data, size_t si
 		char data[64];
 	} cmd = {.head = {(uint32_t)(sizeof(cmd.head) + size), flags}};
 
-	memcpy(cmd.data, data, size);
+	if (size)
+		memcpy(cmd.data, data, size);
 	return rig_call(rig, rig->cdev, VFIO_DEVICE_FEATURE, &cmd);
 }
 
