@@ -84,7 +84,7 @@ static void say_missing(const struct stage1_watch *watch, const struct stage1 *f
 	snprintf(text, STAGE1_MISSING_BYTES,
 		 "IOMMU_HWPT_INVALIDATE of page table %u with addr %#llx, npages %llu",
 		 watch->request->hwpt_id, (unsigned long long)found->first,
-		 (unsigned long long)((found->last - found->first) / 4096 + 1));
+		 ((unsigned long long)found->last - found->first) / 4096 + 1);
 }
 
 static double ms_since(uint64_t when)

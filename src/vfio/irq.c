@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SET_IRQS: which eventfds the device's interrupts go to. */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ static int begin_vectors(const struct set *set)
 /* NONE fires all, BOOL those that it says. */
 static bool fires(const struct set *set, uint32_t i)
 {
+	assert(set->data || !(set->flags & VFIO_IRQ_SET_DATA_BOOL));
 	if (set->flags & VFIO_IRQ_SET_DATA_BOOL)
 		return ((const uint8_t *)set->data)[i];
 	return set->flags & VFIO_IRQ_SET_DATA_NONE;
@@ -205,8 +207,10 @@ static long unmask_by_event(const struct set *set)
 {
 	struct vfio_device *device = set->device;
 	struct host_event *event;
-	int rc = take_event(set, *(const int32_t *)set->data, &event);
+	int rc;
 
+	assert(set->data);
+	rc = take_event(set, *(const int32_t *)set->data, &event);
 	if (rc)
 		return rc;
 	put_event(device, TAKE_PTR(device->unmask));
@@ -255,6 +259,7 @@ static long trigger_single(const struct set *set, struct host_event **event)
 			signal_event(set->device, *event);
 		return 0;
 	}
+	assert(set->data);
 	rc = take_event(set, *(const int32_t *)set->data, &new);
 	if (rc)
 		return rc;
