@@ -165,23 +165,22 @@ static void channel_reset(struct ioat *ioat)
 	ioat->last = ioat->chain = 0;
 	reg_put16(ioat->bar, DMACOUNT, 0);
 	reg_put64(ioat->bar, CHAINADDR, 0);
-	reg_put8(ioat->bar, CHANCMD, 0);
 	set_state(ioat, HALTED);
 }
 
-/* Does what CHANCMD has asked for, now that no run is in the way. */
+/* Does what CHANCMD has asked for, now that no run is in the way. A driver that sees CHANCMD cleared finds all of it done. */
 static void channel_stopped(struct ioat *ioat)
 {
 	uint32_t stop = ioat->stop;
 
 	ioat->stop = 0;
-	reg_put8(ioat->bar, CHANCMD, 0);
 	if (stop & CHANCMD_RESET)
 		channel_reset(ioat);
 	else if (stop & CHANCMD_ABORT)
 		set_state(ioat, HALTED);
 	else if (stop & CHANCMD_SUSPEND && ioat->state != HALTED)
 		set_state(ioat, SUSPENDED);
+	reg_put8(ioat->bar, CHANCMD, 0);
 }
 
 static void channel_go(struct ioat *ioat)
