@@ -34,6 +34,8 @@ struct connection {
 	int sock;
 	/* A descriptor was taken back during this call: its file goes after it, when no lock is held. */
 	struct endpoint *withdrawn;
+	/* A descriptor could not be handed out, and its hang-up was seen at once: the call waits until that has had its effect. */
+	bool refused;
 };
 
 static struct connection *of_client(struct client *client)
@@ -111,6 +113,8 @@ static int remote_fd_install(struct client *client, struct file *file)
 	if (rc < 0) {
 		if (endpoint_retire(connection->service, endpoint))
 			endpoint_release(endpoint);
+		else
+			connection->refused = true;
 		return (int)rc;
 	}
 	file_put(file);
@@ -186,8 +190,11 @@ static int64_t serve_endpoint(struct connection *connection, struct wire_msg *ms
 	if (!endpoint)
 		return -EIO;
 	connection->withdrawn = NULL;
+	connection->refused = false;
 	rc = serve_file(connection, endpoint->file, msg, ret_fd);
 	endpoint_put(endpoint);
+	if (connection->refused)
+		service_settle(connection->service);
 	withdrawn = connection->withdrawn;
 	if (rc < 0 && withdrawn && endpoint_retire(connection->service, withdrawn))
 		endpoint_release(withdrawn);
