@@ -26,7 +26,7 @@ struct machine_host_ops {
 	 */
 	int (*event_take)(struct machine_host *host, struct client *client, int fd,
 			  struct host_event **ret_event);
-	/* Adds 1 to it. Any thread, RANK_WORK may be held. */
+	/* Adds 1 to it, and waits for nobody: a full one stays full. Any thread, RANK_WORK may be held. */
 	void (*event_signal)(struct machine_host *host, struct host_event *event);
 	/*
 	 * From now on calls `fired` for each time that somebody else adds to it (several at once may count as one), in a thread of the host's

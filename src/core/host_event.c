@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/event.h"
 #include "base/inject.h"
 #include "base/sys.h"
 #include "core/host.h"
@@ -54,28 +54,12 @@ int host_event_new(int fd, struct host_event **ret_event)
 	return 0;
 }
 
-static void add_one(int fd)
-{
-	const uint64_t one = 1;
-
-	(void)!write(fd, &one, sizeof(one));
-}
-
 void host_event_signal(struct host_event *event)
 {
-	add_one(event->fd);
+	event_add(event->fd);
 }
 
 /* ---- watches ---- */
-
-/* Takes out what was added: true if somebody did. Others may read the eventfd too, and it may block. */
-static bool take_out(int fd)
-{
-	struct pollfd now = {.fd = fd, .events = POLLIN};
-	uint64_t count;
-
-	return poll(&now, 1, 0) == 1 && read(fd, &count, sizeof(count)) == sizeof(count);
-}
 
 static void watch_run(void *arg)
 {
@@ -86,7 +70,7 @@ static void watch_run(void *arg)
 	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
 		if (fds[0].revents)
 			break;
-		if (fds[1].revents && take_out(event->fd))
+		if (fds[1].revents && event_take(event->fd))
 			event->fired(event->arg);
 	}
 	pthread_mutex_lock(&event->mutex);
@@ -118,7 +102,7 @@ int host_event_watch(struct machine_host *host, struct host_event *event, void (
 void host_event_stop(struct host_event *event)
 {
 	if (event->stop >= 0)
-		add_one(event->stop);
+		event_add(event->stop);
 }
 
 void host_event_wait(struct host_event *event)

@@ -300,6 +300,27 @@ static void eventfd_closed(void **state)
 	irq->fds[0] = copy;
 }
 
+/* Nobody waits for who does not read: not the driver, not the device (a write() would; the alarm then kills the test). */
+static void eventfd_full(void **state)
+{
+	struct irq_rig *irq = *state;
+	const uint64_t most = UINT64_MAX - 1;
+
+	assert_int_equal(set(irq, (struct rig_irqs){MSIX, TRIGGER | EVENT, 0, 1, irq->fds}), 0);
+	assert_int_equal(set(irq, (struct rig_irqs){ERR, TRIGGER | EVENT, 0, 1, irq->fds + 1}), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(eventfd_write(irq->fds[i], most), 0);
+	alarm(20);
+	assert_int_equal(set(irq, (struct rig_irqs){MSIX, TRIGGER | NONE, 0, 1, NULL}), 0);
+	raise_vector(irq, 0);
+	assert_int_equal(set(irq, (struct rig_irqs){ERR, TRIGGER | NONE, 0, 1, NULL}), 0);
+	alarm(0);
+	assert_true(rig_events(irq->fds[0]) >= most);
+	assert_true(rig_events(irq->fds[1]) >= most);
+	raise_vector(irq, 0);
+	assert_int_equal(rig_events(irq->fds[0]), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -317,6 +338,7 @@ int main(void)
 		TEST(intx_unmasked_by_event),
 		TEST(err_and_req),
 		TEST(eventfd_closed),
+		TEST(eventfd_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
