@@ -176,13 +176,17 @@ static int add_function(struct machine *machine, const struct config *config, si
 	const struct iommu_kind *kind = iommu_kind_find(config->iommus[device->iommu].kind);
 	CLEANUP_FREE struct pci_option *options =
 		mem_calloc(device->options.count + 1, sizeof(*options));
+	struct uiommufd_model model;
 	int r;
 
 	if (!options)
 		return config_no_memory(ret_error);
-	r = model_get(device->model, &setup->model, ret_error);
+	r = model_get(device->model, &model, ret_error);
 	if (r)
 		return r;
+	/* The description may have changed what it can do (machine/learn.c). */
+	model.flags = device->identity.flags;
+	setup->model = &model;
 	setup->n_options = list_options(device, kind, options);
 	setup->options = options;
 	setup->slot = (struct pci_slot){device->address.domain, device->address.bus,

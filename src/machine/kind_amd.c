@@ -18,7 +18,11 @@ static const struct kind_option options[] = {
 	{},
 };
 
-static const struct kind_option device_options[] = {{}};
+static const struct kind_option device_options[] = {
+	KIND_WORD("pri", "it asks for pages that are absent, and waits (as the model has it)",
+		  struct amd_device_options, pri, off_on),
+	{},
+};
 
 static int init(void *iommu, struct machine *machine, const void *values)
 {

@@ -36,7 +36,8 @@ static const struct kind_option device_options[] = {
 		  struct smmuv3_device_options, ignores_invalidations, answers),
 	KIND_NUMBER("ats-entries", "translations that it remembers, with ATS (64)",
 		    struct smmuv3_device_options, atc_entries, 1, ENTRIES_MAX),
-	KIND_WORD("stalls", "its accesses wait for the answer to a fault: no real PCI device (off)",
+	KIND_WORD("stalls",
+		  "its accesses wait for the answer to a fault: nothing for real PCI Express (off)",
 		  struct smmuv3_device_options, can_stall, off_on),
 	{},
 };

@@ -36,11 +36,14 @@ static const struct kind_option options[] = {
 	{},
 };
 
+static const char *const off_on[] = {"off", "on", NULL};
 static const char *const answers[] = {"right", "wrong", "never", NULL};
 
 static const struct kind_option device_options[] = {
 	KIND_WORD("ats-answer", "to invalidations of its TLB: right, wrong or never (right)",
 		  struct vtd_device_options, answer, answers),
+	KIND_WORD("pri", "it asks for pages that are absent, and waits (as the model has it)",
+		  struct vtd_device_options, pri, off_on),
 	{},
 };
 
@@ -61,6 +64,7 @@ static int device_init(void *device, void *iommu, const struct config_device *co
 	struct vtd_device_options *given = values;
 	struct vtd_device *vtd = device;
 
+	/* The word `pri` is in the flags by now (machine/learn.c). */
 	given->ats = model->flags & (UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI);
 	given->pri = model->flags & UIOMMUFD_MODEL_PRI;
 	given->pasid_bits = model->flags & UIOMMUFD_MODEL_PASID ? model->pasid_bits : 0;

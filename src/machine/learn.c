@@ -8,7 +8,6 @@
 #include "machine/kind.h"
 #include "machine/machine.h"
 #include "machine/model.h"
-#include "pci/model.h"
 
 /* Adds one more name to a list for a sentence. */
 static void list(char *text, size_t size, const char *key)
@@ -95,24 +94,40 @@ static void take_identity(const struct uiommufd_model *model, struct uiommufd_mo
 	ret_identity->quiesce = NULL;
 }
 
+/* PRI is a matter of the function and of its IOMMU: the kind knows the word, config space shows it. */
+static int take_pri(struct config_device *device, const struct iommu_kind *kind,
+		    struct config_error *ret_error)
+{
+	const char *pri = config_option(&device->options, "pri");
+	struct uiommufd_model *identity = &device->identity;
+
+	if (!pri || !kind_option_find(kind->device_options, "pri"))
+		return 0;
+	if (!strcmp(pri, "off"))
+		identity->flags &= ~UIOMMUFD_MODEL_PRI;
+	if (strcmp(pri, "on") != 0)
+		return 0;
+	if (!(identity->flags & UIOMMUFD_MODEL_PCIE))
+		return config_complain(ret_error, "'%s' is not PCI Express: it can't have pri",
+				       device->model);
+	identity->flags |= UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI;
+	return 0;
+}
+
 static int learn_device(struct config *config, struct config_device *device,
 			struct config_error *ret_error)
 {
 	const struct iommu_kind *kind = iommu_kind_find(config->iommus[device->iommu].kind);
-	const struct uiommufd_model *given;
 	struct uiommufd_model model;
-	const char *wrong;
 	int r;
 
 	ret_error->line = device->line;
-	r = model_get(device->model, &given, ret_error);
+	r = model_get(device->model, &model, ret_error);
 	if (r)
 		return r;
-	wrong = pci_model_take(given, &model);
-	if (wrong)
-		return config_complain(ret_error, "'%s' can't be used: %s", device->model, wrong);
 	take_identity(&model, &device->identity);
-	return check_options(device, &model, kind, ret_error);
+	r = take_pri(device, kind, ret_error);
+	return r ? r : check_options(device, &model, kind, ret_error);
 }
 
 int machine_learn(struct config *config, struct config_error *ret_error)

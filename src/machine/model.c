@@ -9,6 +9,7 @@
 
 #include "config/words.h"
 #include "model/models.h"
+#include "pci/model.h"
 
 static int load(const char *path, const struct uiommufd_model **ret_model,
 		struct config_error *ret_error)
@@ -41,16 +42,23 @@ static int complain_of_name(const char *name, struct config_error *ret_error)
 			       name, list);
 }
 
-int model_get(const char *name, const struct uiommufd_model **ret_model,
-	      struct config_error *ret_error)
+static int find(const char *name, const struct uiommufd_model **ret_model,
+		struct config_error *ret_error)
 {
-	const struct uiommufd_model *model;
-
 	if (strchr(name, '/'))
 		return load(name, ret_model, ret_error);
-	model = model_find(name, strlen(name));
-	if (!model)
-		return complain_of_name(name, ret_error);
-	*ret_model = model;
-	return 0;
+	*ret_model = model_find(name, strlen(name));
+	return *ret_model ? 0 : complain_of_name(name, ret_error);
+}
+
+int model_get(const char *name, struct uiommufd_model *ret_model, struct config_error *ret_error)
+{
+	const struct uiommufd_model *given;
+	const char *wrong;
+	int r = find(name, &given, ret_error);
+
+	if (r)
+		return r;
+	wrong = pci_model_take(given, ret_model);
+	return wrong ? config_complain(ret_error, "'%s' can't be used: %s", name, wrong) : 0;
 }

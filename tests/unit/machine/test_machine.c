@@ -106,6 +106,29 @@ static void identities_are_learned(void **state)
 	config_free(config);
 }
 
+/* What a description changes of a model. */
+static void pri_is_of_the_function(void **state)
+{
+	struct config_error error;
+	struct machine *machine;
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(describe("device nvme\ndevice nvme pri=on\ndevice dmatest pri=off",
+				  &config, &error),
+			 0);
+	assert_false(config->devices[0].identity.flags & (UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI));
+	assert_int_equal(config->devices[1].identity.flags &
+				 (UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI),
+			 UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI);
+	assert_int_equal(config->devices[2].identity.flags &
+				 (UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI),
+			 UIOMMUFD_MODEL_ATS);
+	assert_int_equal(machine_build(config, NULL, &error, &machine), 0);
+	machine_put(machine);
+	config_free(config);
+}
+
 static void models_come_from_files(void **state)
 {
 	struct config_error error;
@@ -123,7 +146,7 @@ static void models_come_from_files(void **state)
 	assert_non_null(strstr(error.text, "add"));
 	snprintf(text, sizeof(text), "device \"%s\" sub=1", toy_path);
 	assert_int_equal(build(text, &machine, &error), -EINVAL);
-	assert_non_null(strstr(error.text, "has no option 'sub': it has add, ats-answer"));
+	assert_non_null(strstr(error.text, "has no option 'sub': it has add, ats-answer, pri"));
 }
 
 static const struct {
@@ -142,9 +165,12 @@ static const struct {
 	{"iommu amd nesting=yes", "'nesting' is off or on, not 'yes'", 1},
 	{"iommu amd\ndevice dmatest stalls=on", "'dmatest' has no option 'stalls'", 2},
 	{"device foo", "there is no model 'foo': there are ", 1},
-	{"device ioat foo=1", "'ioat' has no option 'foo': it has xfercap, version, ats-answer", 1},
+	{"device ioat foo=1",
+	 "'ioat' has no option 'foo': it has xfercap, version, ats-answer, pri", 1},
 	{"\ndevice ioat xfercap=3", "xfercap is a number from 12 to 30", 2},
 	{"device ./none.so", "the model can't be loaded: ", 1},
+	{"iommu smmuv3\ndevice nvme pri=on", "'nvme' has no option 'pri'", 2},
+	{"device nvme pri=maybe", "'pri' is off or on, not 'maybe'", 1},
 	{"device dmatest ats-answer=maybe", "'ats-answer' is right or wrong or never, not 'maybe'",
 	 1},
 };
@@ -192,6 +218,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(nodes_are_there),
 		cmocka_unit_test(kinds_of_iommus),
 		cmocka_unit_test(identities_are_learned),
+		cmocka_unit_test(pri_is_of_the_function),
 		cmocka_unit_test(models_come_from_files),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(each_failure_is_reported),
