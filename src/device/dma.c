@@ -147,9 +147,8 @@ static inline char *use(const struct translation *found, uint64_t iova, size_t *
 		return NULL;
 	if (found->last - iova < *len - 1)
 		*len = found->last - iova + 1;
-	/* Hardware has one bit for an entry; DMA itself is only ever seen by the page. */
-	if (write && atomic_load_explicit(&found->paging->tracking, memory_order_relaxed))
-		dirty_mark_pages(found->paging, iova, iova + *len - 1);
+	if (write)
+		dma_written(found->paging, iova, *len);
 	return found->host;
 }
 
@@ -198,6 +197,45 @@ char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *l
 	}
 	found = of_hit(hit, iova);
 	return use(&found, iova, len, write);
+}
+
+/* The page in front of the map. */
+static bool find_front(const struct dma_port *port, uint32_t pasid, uint64_t iova,
+		       struct dma_hit *ret)
+{
+	struct hwpt_paging *paging = find_paging(port->device, pasid);
+	uint64_t generation, word;
+
+	if (!paging)
+		return false;
+	generation = imap_generation(&paging->ioas->areas);
+	word = dense_get(&paging->ioas->front, iova >> PAGE_SHIFT);
+	*ret = (struct dma_hit){
+		.first = iova & -(uint64_t)PAGE_SIZE,
+		.last = iova | (PAGE_SIZE - 1),
+		.host = (char *)(uintptr_t)(word & ~IOAS_FRONT_PERM),
+		.map = &paging->ioas->areas,
+		.paging = paging,
+		.generation = generation,
+		.perm = word & IOAS_FRONT_PERM,
+	};
+	return word;
+}
+
+bool dma_stage2_find(struct dma_port *port, uint32_t pasid, uint64_t iova, struct dma_hit *ret)
+{
+	const struct dma_hit *hit = large_hit(port, pasid, iova);
+
+	if (!still_good(port, hit, pasid, iova))
+		hit = small_hit(port, pasid, iova);
+	if (!still_good(port, hit, pasid, iova)) {
+		if (find_front(port, pasid, iova, ret))
+			return true;
+		hit = look_up(port, pasid, iova);
+	}
+	if (hit)
+		*ret = *hit;
+	return hit;
 }
 
 static char *translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
@@ -291,8 +329,8 @@ static int copy_locked(struct dma_port *port, const struct dma_access *copy, siz
 	*len = target.len;
 	area = target.entry.value;
 	offset = area->offset + (target.address - target.entry.first);
-	if (writes(copy) && atomic_load_explicit(&target.paging->tracking, memory_order_relaxed))
-		dirty_mark_pages(target.paging, target.address, target.address + *len - 1);
+	if (writes(copy))
+		dma_written(target.paging, target.address, *len);
 	return writes(copy) ? pages_write(area->pages, offset, copy->buf, *len)
 			    : pages_read(area->pages, offset, copy->buf, *len);
 }

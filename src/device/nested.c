@@ -12,20 +12,25 @@
 #include "hwpt/dirty.h"
 
 /*
- * What a port remembers of stage 1: a page that one of the model's caches holds. It is good as long as that entry stands, so it is no cache
- * of its own: nothing stays visible by it.
+ * What a port remembers: a piece that one page of stage 1 and one area of stage 2 map, so both stages are one comparison. It is good as long as the
+ * entry of the model's cache stands that the page came from, and the map of stage 2 is what it was; so it is no cache of its own: nothing stays
+ * visible by it.
  */
 struct nested_hit {
-	uint64_t first, last; /* IOVAs; first > last: none */
-	uint64_t address;
+	uint64_t first, last; /* IOVAs */
 	const _Atomic uint64_t *version;
 	uint64_t seen;
-	uint64_t changes; /* of the device's attachments */
+	const struct imap *map;
+	uint64_t generation; /* of the map */
+	uint64_t changes;    /* of the device's attachments */
 	uint32_t pasid;
-	uint32_t perm;
+	uint32_t perm;	  /* enum pt_perm: what both stages allow; 0: none */
+	char *host;	  /* of `first` */
+	uint64_t address; /* of `first`, to stage 2 */
+	struct hwpt_paging *paging;
 };
 
-#define HITS 64
+#define HITS 1024
 
 static struct nested_hit *hit_of(const struct dma_port *port, uint32_t pasid, uint64_t iova)
 {
@@ -34,12 +39,8 @@ static struct nested_hit *hit_of(const struct dma_port *port, uint32_t pasid, ui
 
 int nested_init(struct dma_port *port)
 {
-	port->nested = mem_alloc(HITS * sizeof(*port->nested));
-	if (!port->nested)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < HITS; i++)
-		port->nested[i] = (struct nested_hit){.first = 1, .last = 0};
-	return 0;
+	port->nested = mem_zalloc(HITS * sizeof(*port->nested));
+	return port->nested ? 0 : -ENOMEM;
 }
 
 void nested_done(struct dma_port *port)
@@ -91,26 +92,44 @@ static bool section_is_wide(const struct dma_port *port)
 static bool still_good(const struct dma_port *port, const struct nested_hit *hit, uint32_t pasid,
 		       uint64_t iova, uint32_t perm)
 {
+	/* The device's attachments first: while they are the same, the map and the model's caches are alive. */
 	return iova >= hit->first && iova <= hit->last && pasid == hit->pasid &&
 	       (hit->perm & perm) == perm &&
 	       atomic_load_explicit(&port->device->changes, memory_order_acquire) == hit->changes &&
-	       atomic_load_explicit(hit->version, memory_order_acquire) == hit->seen;
+	       atomic_load_explicit(hit->version, memory_order_acquire) == hit->seen &&
+	       imap_generation(hit->map) == hit->generation;
 }
 
-static void remember(struct dma_port *port, uint32_t pasid, uint64_t iova, uint64_t changes,
-		     const struct stage1 *found)
+/* What stage 2 leaves of what stage 1 allows. */
+static uint32_t limit_perm(uint32_t perm, uint32_t stage2)
 {
-	if (!found->version)
-		return;
-	*hit_of(port, pasid, iova) = (struct nested_hit){
-		.first = found->first,
-		.last = found->last,
-		.address = found->address,
-		.version = found->version,
-		.seen = found->seen,
-		.changes = changes,
-		.pasid = pasid,
-		.perm = found->perm,
+	if (!(stage2 & IOMMU_IOAS_MAP_WRITEABLE))
+		perm &= ~(uint32_t)PT_ANY_WRITE;
+	return stage2 & IOMMU_IOAS_MAP_READABLE ? perm : perm & PT_ANY_WRITE;
+}
+
+/* The piece around an IOVA that one page of stage 1 and what stage 2 has there have in common. */
+static struct nested_hit both_stages(uint64_t iova, const struct stage1 *page,
+				     const struct dma_hit *stage2)
+{
+	uint64_t address = page->address + (iova - page->first);
+	uint64_t before = address - stage2->first, after = stage2->last - address;
+
+	if (iova - page->first < before)
+		before = iova - page->first;
+	if (page->last - iova < after)
+		after = page->last - iova;
+	return (struct nested_hit){
+		.first = iova - before,
+		.last = iova + after,
+		.version = page->version,
+		.seen = page->seen,
+		.map = stage2->map,
+		.generation = stage2->generation,
+		.perm = limit_perm(page->perm, stage2->perm),
+		.host = stage2->host + (address - before - stage2->first),
+		.address = address - before,
+		.paging = stage2->paging,
 	};
 }
 
@@ -141,36 +160,51 @@ static bool is_paging(const struct dma_port *port, uint32_t pasid)
 			      &hwpt_paging_type;
 }
 
-/* Stage 2, and the piece that both stages allow. */
-static char *go_on(struct dma_port *port, uint32_t pasid, uint64_t address, uint64_t left,
-		   size_t *len, uint32_t perm)
+/* What the device gets of it: see dma_translate(). */
+static inline char *use(const struct nested_hit *hit, uint64_t iova, size_t *len, uint32_t perm)
 {
-	if (left < *len - 1)
-		*len = left + 1;
-	return dma_stage2(port, pasid | DMA_STAGE2, address, len, perm & PT_ANY_WRITE);
+	if (hit->last - iova < *len - 1)
+		*len = hit->last - iova + 1;
+	if (perm & PT_ANY_WRITE)
+		dma_written(hit->paging, hit->address + (iova - hit->first), *len);
+	return hit->host + (iova - hit->first);
+}
+
+/* By the model, and the map of stage 2. */
+static __attribute__((noinline)) char *by_model(struct dma_port *port, uint32_t pasid,
+						uint64_t iova, size_t *len, uint32_t perm)
+{
+	uint64_t changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
+	struct stage1_request request = {.pasid = pasid, .perm = perm, .iova = iova};
+	struct dma_hit stage2;
+	struct nested_hit hit;
+	struct stage1 page;
+
+	if (ask(port, &request, &page) ||
+	    !dma_stage2_find(port, pasid | DMA_STAGE2, page.address + (iova - page.first), &stage2))
+		return NULL;
+	hit = both_stages(iova, &page, &stage2);
+	if ((hit.perm & perm) != perm)
+		return NULL;
+	hit.changes = changes;
+	hit.pasid = pasid;
+	if (hit.version)
+		*hit_of(port, pasid, iova) = hit;
+	return use(&hit, iova, len, perm);
 }
 
 char *nested_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
 		       uint32_t perm)
 {
-	struct stage1_request request = {.pasid = pasid, .perm = perm, .iova = iova};
 	const struct nested_hit *hit = hit_of(port, pasid, iova);
-	struct stage1 found;
-	uint64_t changes;
 
 	if (!section_is_wide(port))
 		return NULL;
 	if (still_good(port, hit, pasid, iova, perm))
-		return go_on(port, pasid, hit->address + (iova - hit->first), hit->last - iova, len,
-			     perm);
+		return use(hit, iova, len, perm);
 	if (is_paging(port, pasid))
 		return dma_stage2(port, pasid, iova, len, perm & PT_ANY_WRITE);
-	changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
-	if (ask(port, &request, &found))
-		return NULL;
-	remember(port, pasid, iova, changes, &found);
-	return go_on(port, pasid, found.address + (iova - found.first), found.last - iova, len,
-		     perm);
+	return by_model(port, pasid, iova, len, perm);
 }
 
 /* ---- under the lock ---- */

@@ -10,10 +10,19 @@
 #define UIOMMUFD_DEVICE_NESTED_H
 
 #include "device/dma.h"
+#include "hwpt/dirty.h"
 
 /* With a PASID (0: the RID): what is below its stage 1 is meant. */
 #define DMA_STAGE2 ((uint32_t)1 << 31)
 
+/* What stage 2 has around an address (dma.c). False: it is not mapped, or can only be copied. */
+bool dma_stage2_find(struct dma_port *port, uint32_t pasid, uint64_t address, struct dma_hit *ret);
+/* Hardware has one bit for an entry; DMA itself is only ever seen by the page. */
+static inline void dma_written(struct hwpt_paging *paging, uint64_t address, size_t len)
+{
+	if (atomic_load_explicit(&paging->tracking, memory_order_relaxed))
+		dirty_mark_pages(paging, address, address + len - 1);
+}
 /* As dma_translate(), by stage 2 alone (dma.c). */
 char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t address, size_t *len, bool write);
 

@@ -263,6 +263,42 @@ static void unmap_shows_at_once(void **state)
 
 static const struct vtd_device_options with_ats = {.ats = true};
 
+/*
+ * 3.8: rights are those of both stages, pieces what both map, whatever order they come and go in. Stage 1 has 2 MiB at a time, stage 2 pages of it.
+ */
+static void stage2_changes_below(void **state)
+{
+	const uint32_t read = IOMMU_IOAS_MAP_READABLE, both = read | IOMMU_IOAS_MAP_WRITEABLE;
+	const uint64_t va = 0x40000000, high = 2 << 20;
+	uint64_t word, words[2];
+
+	x86_map(&t, va, DATA, 2, USER_RW);
+	assert_int_equal(world_unmap(&w, 0, GUEST_SIZE), 0);
+	assert_int_equal(world_map(&w, 0, DATA, both), 0);
+	assert_int_equal(goes_to(va), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(world_map(&w, DATA, PAGE, read), 0);
+		assert_int_equal(world_map(&w, DATA + PAGE, high - PAGE, both), 0);
+		word = DATA;
+		assert_true(goes_to(va) == DATA);
+		assert_int_equal(world_write(&w, va, &word, 8), -EFAULT);
+		assert_true(goes_to(va + 16) == DATA + 16);
+		word = DATA + PAGE;
+		assert_int_equal(world_write(&w, va + PAGE, &word, 8), 0);
+		assert_int_equal(world_read(&w, va + PAGE - 8, words, 16), 0);
+		assert_true(words[0] == DATA + PAGE - 8 && words[1] == DATA + PAGE);
+		/* One of the two goes: what was remembered of the other may be looked up again, no more. */
+		assert_int_equal(world_unmap(&w, DATA, PAGE), 0);
+		assert_int_equal(goes_to(va), 0);
+		assert_true(goes_to(va + PAGE) == DATA + PAGE);
+		assert_int_equal(world_map(&w, DATA, PAGE, both), 0);
+		word = DATA;
+		assert_int_equal(world_write(&w, va, &word, 8), 0);
+		assert_int_equal(world_unmap(&w, DATA, high), 0);
+		assert_int_equal(goes_to(va + PAGE), 0);
+	}
+}
+
 static void device_tlb_is_invalidated_too(void **state)
 {
 	/* Its own cache alone: without IOTLB all that is stale is the device's. */
@@ -429,6 +465,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_spaces_stay, set_up, tear_down),
 		cmocka_unit_test(size_and_seed),
 		cmocka_unit_test_setup_teardown(unmap_shows_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(stage2_changes_below, set_up, tear_down),
 		cmocka_unit_test(device_tlb_is_invalidated_too),
 		cmocka_unit_test(device_that_does_not_answer),
 		cmocka_unit_test(errors_reported),
