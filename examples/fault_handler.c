@@ -5,6 +5,8 @@
  * A device asks for pages that aren't mapped; the program reads each request from a fault queue, maps the page, and answers. By poll(), read() and
  * write(), or by io_uring, in which nothing of the program is called for a request: it is the queue's descriptor itself that is read.
  *
+ * Here the device is one that the mock has for tests; fault_dma.c has devices that do DMA.
+ *
  * Reading never waits with a kernel's fault queue, so a program polls first, and is ready to be given several groups at once.
  */
 #include <err.h>
@@ -23,6 +25,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/mock.h>
 
+#include "faults.h"
 #include "iommu.h"
 
 #define PAGE 4096
@@ -30,7 +33,6 @@
 #define BASE (1u << 24)
 /* Requests that the device has under way at once, as hardware has a limit. */
 #define UNDER_WAY 64
-#define MESSAGES  64
 
 static struct iommu *iommu;
 static char *memory;
@@ -104,38 +106,32 @@ static void *device_run(void *arg)
 }
 
 /* The page may be there by now, from an earlier request. */
-static enum iommufd_page_response_code map_page(uint64_t iova)
+static enum iommufd_page_response_code map_page(void *arg, const struct iommu_hwpt_pgfault *fault)
 {
 	struct iommu_ioas_map map = {
 		.size = sizeof(map),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
 		.ioas_id = ids.ioas,
-		.user_va = (uintptr_t)memory + (iova - BASE),
+		.user_va = (uintptr_t)memory + (fault->addr - BASE),
 		.length = PAGE,
-		.iova = iova,
+		.iova = fault->addr,
 	};
 	long rc = iommu_ioctl(iommu, IOMMU_IOAS_MAP, &map);
 
+	(void)arg;
 	return !rc || rc == -EEXIST ? IOMMUFD_PAGE_RESP_SUCCESS : IOMMUFD_PAGE_RESP_INVALID;
 }
 
-/* Deals with what was read, and fills in the answers: their number. A group is answered once, by its last request. */
+/* Deals with what was read, and fills in the answers: their number. Here each request is a group. */
 static unsigned int handle(const struct iommu_hwpt_pgfault *messages, size_t bytes,
 			   struct iommu_hwpt_page_response *responses)
 {
-	size_t n = bytes / sizeof(*messages);
-	unsigned int answers = 0;
+	unsigned int answers = faults_answers(messages, bytes, map_page, NULL, responses);
 
-	for (size_t i = 0; i < n; i++) {
-		enum iommufd_page_response_code code = map_page(messages[i].addr);
-
-		if (messages[i].grpid != (handled + answers) % 512 ||
-		    code != IOMMUFD_PAGE_RESP_SUCCESS)
-			errx(1, "request %lu is not the one that was made", handled + answers);
-		if (messages[i].flags & IOMMU_PGFAULT_FLAGS_LAST_PAGE)
-			responses[answers++] = (struct iommu_hwpt_page_response){
-				.cookie = messages[i].cookie, .code = code};
-	}
+	for (unsigned int i = 0; i < answers; i++)
+		if (messages[i].grpid != (handled + i) % 512 ||
+		    responses[i].code != IOMMUFD_PAGE_RESP_SUCCESS)
+			errx(1, "request %lu is not the one that was made", handled + i);
 	return answers;
 }
 
@@ -151,8 +147,8 @@ static void answered(unsigned int n)
 static void run_poll(void)
 {
 	struct pollfd queue = {.fd = ids.queue, .events = POLLIN};
-	struct iommu_hwpt_page_response responses[MESSAGES];
-	struct iommu_hwpt_pgfault messages[MESSAGES];
+	struct iommu_hwpt_page_response responses[FAULTS_AT_ONCE];
+	struct iommu_hwpt_pgfault messages[FAULTS_AT_ONCE];
 
 	while (handled < faults) {
 		unsigned int n;
@@ -193,7 +189,8 @@ static void ask(struct io_uring *ring, struct iommu_hwpt_pgfault *messages)
 	io_uring_sqe_set_data(entry, (void *)(uintptr_t)POLLED);
 	entry->flags |= IOSQE_IO_LINK;
 	entry = next_entry(ring);
-	io_uring_prep_read(entry, ids.queue, messages, MESSAGES * sizeof(*messages), (uint64_t)-1);
+	io_uring_prep_read(entry, ids.queue, messages, FAULTS_AT_ONCE * sizeof(*messages),
+			   (uint64_t)-1);
 	io_uring_sqe_set_data(entry, (void *)(uintptr_t)GOT);
 }
 
@@ -208,8 +205,8 @@ static void respond(struct io_uring *ring, const struct iommu_hwpt_page_response
 
 static void run_ring(struct io_uring *ring)
 {
-	struct iommu_hwpt_page_response responses[MESSAGES];
-	struct iommu_hwpt_pgfault messages[MESSAGES];
+	struct iommu_hwpt_page_response responses[FAULTS_AT_ONCE];
+	struct iommu_hwpt_pgfault messages[FAULTS_AT_ONCE];
 	struct io_uring_cqe *done;
 	unsigned int n = 0;
 

@@ -36,8 +36,9 @@ static uint32_t read_number(const char *device, const char *file)
 	return strtoul(text, NULL, 0);
 }
 
-/* The name of the first entry of a folder that begins with `prefix`, and for which wanted() is not 0. */
-static int find_entry(const char *folder, const char *prefix, uint32_t id, char *ret_name)
+/* The name of an entry of a folder that begins with `prefix`, of the device with this id if one is given: of the one of number `nth`. */
+static int find_entry(const char *folder, const char *prefix, uint32_t id, unsigned int nth,
+		      char *ret_name)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
@@ -48,6 +49,10 @@ static int find_entry(const char *folder, const char *prefix, uint32_t id, char 
 			continue;
 		found = !id || (read_number(entry->d_name, "vendor") << 16 |
 				read_number(entry->d_name, "device")) == id;
+		if (found && nth) {
+			found = 0;
+			nth--;
+		}
 		if (found)
 			snprintf(ret_name, 64, "%.63s", entry->d_name);
 	}
@@ -56,34 +61,19 @@ static int find_entry(const char *folder, const char *prefix, uint32_t id, char 
 	return found;
 }
 
-static void find(struct vfio *vfio, uint32_t id)
+static void find(struct vfio *vfio, uint32_t id, unsigned int nth)
 {
 	char folder[512], number[64];
 
-	if (!find_entry(DEVICES, "", id, vfio->name))
+	if (!find_entry(DEVICES, "", id, nth, vfio->name))
 		errx(1, "there is no device %04x:%04x", id >> 16, id & 0xffff);
 	snprintf(folder, sizeof(folder), DEVICES "/%s/vfio-dev", vfio->name);
-	if (!find_entry(folder, "vfio", 0, number))
+	if (!find_entry(folder, "vfio", 0, 0, number))
 		errx(1, "%s does not belong to vfio-pci", vfio->name);
 	snprintf(vfio->node, sizeof(vfio->node), "/dev/vfio/devices/%.40s", number);
 }
 
 /* ---- opening it ---- */
-
-static void bind_to(struct vfio *vfio)
-{
-	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = vfio->iommufd};
-	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
-	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
-
-	if (ioctl(vfio->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
-		err(1, "VFIO_DEVICE_BIND_IOMMUFD");
-	if (ioctl(vfio->iommufd, IOMMU_IOAS_ALLOC, &alloc))
-		err(1, "IOMMU_IOAS_ALLOC");
-	vfio->ioas = attach.pt_id = alloc.out_ioas_id;
-	if (ioctl(vfio->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
-		err(1, "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
-}
 
 static struct vfio_region_info region(struct vfio *vfio, unsigned int index)
 {
@@ -94,21 +84,53 @@ static struct vfio_region_info region(struct vfio *vfio, unsigned int index)
 	return info;
 }
 
-void vfio_open(struct vfio *vfio, uint32_t id)
+void vfio_bind(struct vfio *vfio, uint32_t id, unsigned int nth, int iommufd)
 {
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = iommufd};
 	uint16_t command = MEMORY | BUS_MASTER;
 
-	find(vfio, id);
+	find(vfio, id, nth);
+	vfio->iommufd = iommufd;
 	vfio->fd = open(vfio->node, O_RDWR | O_CLOEXEC);
 	if (vfio->fd < 0)
 		err(1, "%s", vfio->node);
-	vfio->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
-	if (vfio->iommufd < 0)
-		err(1, "/dev/iommu");
-	bind_to(vfio);
+	if (ioctl(vfio->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+		err(1, "VFIO_DEVICE_BIND_IOMMUFD");
+	vfio->id = bind.out_devid;
 	if (pwrite(vfio->fd, &command, 2,
 		   region(vfio, VFIO_PCI_CONFIG_REGION_INDEX).offset + COMMAND) != 2)
 		err(1, "config space");
+}
+
+void vfio_attach(struct vfio *vfio, uint32_t page_table)
+{
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach),
+						       .pt_id = page_table};
+
+	if (ioctl(vfio->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
+		err(1, "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+}
+
+void vfio_detach(struct vfio *vfio)
+{
+	struct vfio_device_detach_iommufd_pt detach = {.argsz = sizeof(detach)};
+
+	if (ioctl(vfio->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach))
+		err(1, "VFIO_DEVICE_DETACH_IOMMUFD_PT");
+}
+
+void vfio_open(struct vfio *vfio, uint32_t id)
+{
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	int iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+
+	if (iommufd < 0)
+		err(1, "/dev/iommu");
+	vfio_bind(vfio, id, 0, iommufd);
+	if (ioctl(iommufd, IOMMU_IOAS_ALLOC, &alloc))
+		err(1, "IOMMU_IOAS_ALLOC");
+	vfio->ioas = alloc.out_ioas_id;
+	vfio_attach(vfio, vfio->ioas);
 }
 
 void vfio_close(struct vfio *vfio)

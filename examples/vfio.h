@@ -14,10 +14,16 @@ struct vfio {
 	char node[64]; /* "/dev/vfio/devices/vfio0" */
 	int fd, iommufd;
 	uint32_t ioas;
+	uint32_t id; /* as IOMMUFD knows the device */
 };
 
 /* The first device with this id (vendor << 16 | device), bound and attached to an address space of its own, with Bus Master on. */
 void vfio_open(struct vfio *vfio, uint32_t id);
+/* Without an address space of its own: the one of number `nth`, from 0, bound to this /dev/iommu. */
+void vfio_bind(struct vfio *vfio, uint32_t id, unsigned int nth, int iommufd);
+/* Puts it behind a page table, in the place of what is there; or behind none. */
+void vfio_attach(struct vfio *vfio, uint32_t page_table);
+void vfio_detach(struct vfio *vfio);
 void vfio_close(struct vfio *vfio);
 
 /* A BAR, mapped. */
