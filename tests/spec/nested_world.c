@@ -174,7 +174,7 @@ uint32_t world_enter(struct nested_world *w, uint64_t root, unsigned int levels,
 {
 	const struct iommu_hwpt_vtd_s1 s1 = {
 		.flags = flags, .pgtbl_addr = root, .addr_width = levels == 5 ? 57 : 48};
-	uint32_t id;
+	uint32_t id = 0;
 
 	assert_int_equal(world_nest(w, &s1, 0, &id), 0);
 	assert_int_equal(world_attach(w, 0, id), 0);

@@ -176,7 +176,7 @@ void world_detach(struct smmu_world *w, uint32_t pasid)
 
 uint32_t world_enter(struct smmu_world *w, uint64_t ste0, uint64_t ste1)
 {
-	uint32_t id;
+	uint32_t id = 0;
 
 	assert_int_equal(world_nest(w, w->viommu, ste0, ste1, 0, &id), 0);
 	assert_int_equal(world_attach(w, 0, id), 0);

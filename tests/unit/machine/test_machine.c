@@ -15,7 +15,7 @@ static const char *toy_path;
 
 static int describe(const char *text, struct config **ret_config, struct config_error *error)
 {
-	struct config *config;
+	struct config *config = NULL;
 	int r = config_new(&config);
 
 	if (r)
@@ -32,7 +32,7 @@ static int describe(const char *text, struct config **ret_config, struct config_
 
 static int build(const char *text, struct machine **ret_machine, struct config_error *error)
 {
-	struct config *config;
+	struct config *config = NULL;
 	int r = describe(text, &config, error);
 
 	if (r)
@@ -95,7 +95,7 @@ static void kinds_of_iommus(void **state)
 static void identities_are_learned(void **state)
 {
 	struct config_error error;
-	struct config *config;
+	struct config *config = NULL;
 
 	(void)state;
 	assert_int_equal(describe("device ioat", &config, &error), 0);
@@ -193,7 +193,7 @@ static void each_failure_is_reported(void **state)
 {
 	struct config_error error;
 	struct machine *machine;
-	struct config *config;
+	struct config *config = NULL;
 	unsigned int nth = 1, left;
 	int r;
 
