@@ -4,21 +4,16 @@
  *
  *	stress-promise [--translations N] [--seed N] [--without-wait | --without-fence]
  *
- * Each page says in all its words which generation it is of: an even one while it may be mapped, an odd one from the moment on that the
- * call which took it away has returned. Two devices' threads translate and look, through a section, with yields from a seed in it; one thread maps,
- * unmaps and replaces all the time. What a device sees behind a translation must be even, and must stay the same until its section ends.
+ * Two devices' threads translate and look, through a section; one thread maps, unmaps and replaces all the time (promise.h).
  *
  * A checker that can't fail proves nothing, so it can break the promise: --without-wait takes the waiting out of what unmaps, --without-fence the
  * fence out of who announces. Then it must find violations, and its status is 0 if it did. The second needs two processors and
  * luck (some in ten million), so only the first is a test.
  */
-#include <getopt.h>
-#include <string.h>
-
 #include "core/ctx.h"
 #include "device/dma.h"
 
-#include "stress.h"
+#include "promise.h"
 
 /* So many single pages that they are found by the front of the map (ioas/host.c). */
 #define SLOTS	640
@@ -35,63 +30,25 @@ struct side {
 struct world_of_promise {
 	struct bench_device device;
 	struct device *bound;
-	char *memory; /* PAGES */
+	struct promise_pages pages;
 	struct side sides[2];
 	unsigned int here; /* the side that the device is attached to */
-	unsigned int spare[PAGES], nspare;
 	atomic_ulong seen, violations;
 };
-
-static struct {
-	unsigned long translations;
-	unsigned int seed;
-	bool without_wait, without_fence;
-} options = {.translations = 400000, .seed = 1};
-
-/* The linker leads all calls of hazard_wait() here. */
-void __real_hazard_wait(struct hazard *hazard, uint64_t first, uint64_t last);
-void __wrap_hazard_wait(struct hazard *hazard, uint64_t first, uint64_t last);
-void __wrap_hazard_wait(struct hazard *hazard, uint64_t first, uint64_t last)
-{
-	if (!options.without_wait)
-		__real_hazard_wait(hazard, first, last);
-}
-
-/* ---- pages ---- */
-
-static volatile uint64_t *word_of(struct world_of_promise *world, unsigned int page, unsigned int i)
-{
-	return (volatile uint64_t *)(world->memory + page * WORLD_PAGE) + i;
-}
-
-/* Makes a page one that may be mapped, or one that may not be seen. */
-static void turn(struct world_of_promise *world, unsigned int page)
-{
-	for (unsigned int i = 0; i < WORLD_PAGE / 8; i += 64)
-		*word_of(world, page, i) += 1;
-}
 
 /* ---- who maps ---- */
 
 static void put_page(struct worker *worker, struct side *side, unsigned int slot)
 {
 	struct world_of_promise *world = worker->world;
-	unsigned int page = world->spare[--world->nspare];
+	unsigned int page = page_take(&world->pages);
 	uint64_t iova = IOVA(slot);
 
-	turn(world, page);
 	side->page[slot] = page;
 	assert_int_equal(bench_try_map(&worker->bench, side->ioas,
-				       (uintptr_t)world->memory + page * WORLD_PAGE, WORLD_PAGE,
+				       (uintptr_t)page_word(&world->pages, page, 0), WORLD_PAGE,
 				       &iova, RW | IOMMU_IOAS_MAP_FIXED_IOVA),
 			 0);
-}
-
-/* The page that comes next is the one that has waited longest. */
-static void keep_spare(struct world_of_promise *world, unsigned int page)
-{
-	memmove(&world->spare[1], &world->spare[0], world->nspare++ * sizeof(world->spare[0]));
-	world->spare[0] = page;
 }
 
 static void take_page(struct worker *worker, struct side *side, unsigned int slot)
@@ -100,14 +57,13 @@ static void take_page(struct worker *worker, struct side *side, unsigned int slo
 
 	assert_int_equal(bench_unmap(&worker->bench, side->ioas, IOVA(slot), WORLD_PAGE),
 			 WORLD_PAGE);
-	turn(world, side->page[slot]);
-	keep_spare(world, side->page[slot]);
+	page_keep(&world->pages, side->page[slot]);
 }
 
 static void turn_side(struct world_of_promise *world, const struct side *side)
 {
 	for (unsigned int slot = 0; slot < SLOTS; slot++)
-		turn(world, side->page[slot]);
+		page_turn(&world->pages, side->page[slot]);
 }
 
 /* The pages of the side that the device is not on are odd. */
@@ -130,6 +86,8 @@ static void step_map(struct worker *worker)
 	unsigned int slot = worker_random(worker, SLOTS);
 	struct side *side = &world->sides[world->here];
 
+	promise_schedule(worker);
+	atomic_fetch_add(&promise_changes, 1);
 	if (!worker_random(worker, 64)) {
 		step_replace(worker);
 		return;
@@ -154,21 +112,13 @@ static void enter(struct dma_port *port, uint64_t first, uint64_t last)
 			      memory_order_relaxed);
 }
 
-static bool look(struct worker *worker, const volatile uint64_t *word)
-{
-	uint64_t before = *word;
-
-	if (!worker_random(worker, 64))
-		sched_yield();
-	return !(before & 1) && *word == before;
-}
-
 /* As many translations as a step has. */
 static void step_dma(struct worker *worker)
 {
 	struct world_of_promise *world = worker->world;
 	struct dma_port port;
 
+	promise_schedule(worker);
 	assert_int_equal(dma_port_init(&port, world->bound), 0);
 	for (int i = 0; i < 1000; i++) {
 		uint64_t iova = IOVA(worker_random(worker, SLOTS)) + 512 * worker_random(worker, 8);
@@ -177,7 +127,7 @@ static void step_dma(struct worker *worker)
 
 		enter(&port, iova, iova + 7);
 		at = dma_translate(&port, 0, iova, &len, false);
-		if (at && !look(worker, (volatile uint64_t *)at))
+		if (at && !page_look((volatile uint64_t *)at))
 			atomic_fetch_add(&world->violations, 1);
 		worker->done += at != NULL;
 		dma_leave(&port);
@@ -191,12 +141,7 @@ static void open_world(struct world_of_promise *world, struct bench *bench)
 {
 	struct worker here = {.world = world, .bench = *bench};
 
-	world->memory = bench_pages(PAGES);
-	for (unsigned int page = 0; page < PAGES; page++) {
-		for (unsigned int i = 0; i < WORLD_PAGE / 8; i++)
-			*word_of(world, page, i) = 1;
-		keep_spare(world, page);
-	}
+	promise_pages_init(&world->pages, bench_pages(PAGES), PAGES);
 	for (int i = 0; i < 2; i++) {
 		world->sides[i].ioas = bench_ioas(bench);
 		for (unsigned int slot = 0; slot < SLOTS; slot++)
@@ -211,7 +156,6 @@ static void open_world(struct world_of_promise *world, struct bench *bench)
 
 static void promise_is_kept(void **state)
 {
-	bool broken = options.without_wait || options.without_fence;
 	struct world_of_promise world = {0};
 	struct worker workers[3] = {{0}};
 	struct bench bench;
@@ -226,41 +170,16 @@ static void promise_is_kept(void **state)
 	print_message("%lu translations, %lu violations\n", workers[0].done + workers[1].done,
 		      atomic_load(&world.violations));
 	assert_true(workers[0].done + workers[1].done > 0);
-	assert_int_equal(atomic_load(&world.violations) > 0, broken);
+	assert_int_equal(atomic_load(&world.violations) > 0, promise_is_broken());
 	bench_done(&bench);
-	bench_free_pages(world.memory, PAGES);
+	bench_free_pages(world.pages.memory, PAGES);
 }
-
-static const struct option long_options[] = {
-	{"translations", required_argument, NULL, 't'},
-	{"seed", required_argument, NULL, 's'},
-	{"without-wait", no_argument, NULL, 'w'},
-	{"without-fence", no_argument, NULL, 'f'},
-	{},
-};
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(promise_is_kept)};
-	int option;
 
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			options.translations = strtoul(optarg, NULL, 0);
-			break;
-		case 's':
-			options.seed = (unsigned int)strtoul(optarg, NULL, 0);
-			break;
-		case 'w':
-			options.without_wait = true;
-			break;
-		case 'f':
-			options.without_fence = true;
-			break;
-		default:
-			return 2;
-		}
-	}
+	if (promise_options(argc, argv) || options.without_invalidation)
+		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
