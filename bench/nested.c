@@ -132,8 +132,8 @@ static void row(const char *name, const struct vtd_options *options, bool same, 
 
 void bench_nested(void)
 {
-	static const struct vtd_options none = {.iotlb_entries = VTD_NO_CACHE,
-						.table_entries = VTD_NO_CACHE};
+	static const struct vtd_options none = {.iotlb_entries = IOTLB_NONE,
+						.table_entries = IOTLB_NONE};
 	static const struct vtd_options large = {.iotlb_entries = 8192};
 
 	row("nested, walk without caches", &none, false, 250);

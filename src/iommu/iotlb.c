@@ -10,10 +10,9 @@
 #include "core/machine_impl.h"
 #include "core/sanitizer.h"
 
-#define MAX_ENTRIES (1u << 20)
-#define MAX_WAYS    4
-#define LINE	    64
-#define PERM_MASK   0xfffull /* addresses are of pages: the low bits hold the permissions */
+#define MAX_WAYS  4
+#define LINE	  64
+#define PERM_MASK 0xfffull /* addresses are of pages: the low bits hold the permissions */
 
 /* Half a cache line. All words are stored with release and loaded with acquire: a reader of a later word sees the later version too. */
 struct iotlb_entry {
@@ -41,7 +40,7 @@ static uint32_t round_up(uint32_t n)
 int iotlb_init(struct iotlb *cache, uint32_t entries, uint64_t seed)
 {
 	*cache = (struct iotlb){.seed = seed};
-	if (entries > MAX_ENTRIES)
+	if (entries > IOTLB_MAX)
 		return -EINVAL;
 	if (!entries)
 		return 0;

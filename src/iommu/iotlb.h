@@ -32,6 +32,15 @@
 struct iotlb_entry;
 struct machine;
 
+/* What options of models say of a cache: so many entries at most; none; 0 is the model's own number. */
+#define IOTLB_MAX  (1u << 20)
+#define IOTLB_NONE UINT32_MAX
+
+static inline uint32_t iotlb_entries(uint32_t option, uint32_t by_default)
+{
+	return option == IOTLB_NONE ? 0 : option ? option : by_default;
+}
+
 struct iotlb {
 	struct iotlb_entry *entries; /* NULL: it has none, and holds nothing */
 	void *memory;
@@ -64,7 +73,7 @@ struct iotlb_hit {
 
 /*
  * `entries` is rounded up to a power of two; 0: nothing is ever cached. At most four entries compete for a translation. -ENOMEM;
- * -EINVAL: more than 2^20.
+ * -EINVAL: more than IOTLB_MAX.
  */
 int iotlb_init(struct iotlb *cache, uint32_t entries, uint64_t seed);
 /* The same for a machine: with times (iotlb_keep_times()) if it has a sanitizer. */

@@ -59,7 +59,7 @@ static int read_number(const struct kind_option *option, const char *text, void 
 		return config_complain(ret_error,
 				       "'%s' is a number from %" PRIu64 " to %" PRIu64 ", not '%s'",
 				       option->key, option->least, option->most, text);
-	put(values, option, value);
+	put(values, option, option->type == VALUE_ENTRIES && !value ? IOTLB_NONE : value);
 	return 0;
 }
 
@@ -87,6 +87,7 @@ static int read_value(const struct kind_option *option, const char *text, void *
 
 	switch (option->type) {
 	case VALUE_NUMBER:
+	case VALUE_ENTRIES:
 		return read_number(option, text, values, ret_error);
 	case VALUE_OFF:
 		off.words = on_or_off;

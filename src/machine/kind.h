@@ -10,13 +10,15 @@
 
 #include "config/config.h"
 #include "iommu/iommu.h"
+#include "iommu/iotlb.h"
 
 struct machine;
 
 enum value_type {
-	VALUE_NUMBER, /* into 4 or 8 bytes; K, M, G, T */
-	VALUE_OFF,    /* "off" makes a bool true, "on" false */
-	VALUE_WORD,   /* one of `words`: its index, into an enum or a bool */
+	VALUE_NUMBER,  /* into 4 or 8 bytes; K, M, G, T */
+	VALUE_ENTRIES, /* of a cache (iommu/iotlb.h): as NUMBER into 4 bytes; 0 is IOTLB_NONE */
+	VALUE_OFF,     /* "off" makes a bool true, "on" false */
+	VALUE_WORD,    /* one of `words`: its index, into an enum or a bool */
 };
 
 struct kind_option {
@@ -33,6 +35,11 @@ struct kind_option {
 	{                                                                                          \
 		key, help, VALUE_NUMBER, offsetof(type, member), sizeof(((type *)0)->member),      \
 			least, most, NULL                                                          \
+	}
+#define KIND_ENTRIES(key, help, type, member)                                                      \
+	{                                                                                          \
+		key, help, VALUE_ENTRIES, offsetof(type, member), sizeof(((type *)0)->member), 0,  \
+			IOTLB_MAX, NULL                                                            \
 	}
 #define KIND_OFF(key, help, type, member)                                                          \
 	{                                                                                          \

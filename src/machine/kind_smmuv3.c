@@ -4,7 +4,6 @@
 #include "machine/kinds.h"
 
 #define PASID_BITS_MAX 20
-#define ENTRIES_MAX    (1u << 20)
 
 static const char *const reports[] = {"hide", "report", NULL};
 static const char *const off_on[] = {"off", "on", NULL};
@@ -17,10 +16,11 @@ static const struct kind_option options[] = {
 		  struct smmuv3_options, cmdqv, off_on),
 	KIND_OFF("caches", "it remembers translations, tables, descriptors (on)",
 		 struct smmuv3_options, no_caches),
-	KIND_NUMBER("iotlb-entries", "translations that it remembers (512)", struct smmuv3_options,
-		    tlb_entries, 1, ENTRIES_MAX),
-	KIND_NUMBER("table-entries", "tables on the way to them that it remembers (64)",
-		    struct smmuv3_options, walk_entries, 1, ENTRIES_MAX),
+	KIND_ENTRIES("iotlb-entries", "translations that it remembers; 0 is no cache (512)",
+		     struct smmuv3_options, tlb_entries),
+	KIND_ENTRIES("table-entries",
+		     "tables on the way to them that it remembers; 0 is no cache (64)",
+		     struct smmuv3_options, walk_entries),
 	KIND_NUMBER("seed", "of what is forgotten when there are more (0)", struct smmuv3_options,
 		    seed, 0, UINT64_MAX),
 	KIND_WORD("invalidation-errors",
@@ -34,8 +34,8 @@ static const char *const answers[] = {"right", "never", NULL};
 static const struct kind_option device_options[] = {
 	KIND_WORD("ats-answer", "to invalidations of its TLB: right or never (right)",
 		  struct smmuv3_device_options, ignores_invalidations, answers),
-	KIND_NUMBER("ats-entries", "translations that it remembers, with ATS (64)",
-		    struct smmuv3_device_options, atc_entries, 1, ENTRIES_MAX),
+	KIND_ENTRIES("ats-entries", "translations that it remembers, with ATS; 0 is no cache (64)",
+		     struct smmuv3_device_options, atc_entries),
 	KIND_WORD("stalls",
 		  "its accesses wait for the answer to a fault: nothing for real PCI Express (off)",
 		  struct smmuv3_device_options, can_stall, off_on),

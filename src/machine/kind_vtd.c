@@ -5,7 +5,6 @@
 
 /* As many PASIDs as PCI has bits for. */
 #define PASID_BITS_MAX 20
-#define ENTRIES_MAX    (1u << 20)
 
 static const char *const reports[] = {"hide", "report", NULL};
 
@@ -19,12 +18,14 @@ static const struct kind_option options[] = {
 	KIND_OFF("dirty-tracking", "(on)", struct vtd_options, no_dirty_tracking),
 	KIND_OFF("five-levels", "of the program's own page tables (on)", struct vtd_options,
 		 no_five_levels),
-	KIND_NUMBER("iotlb-entries", "translations that it remembers (1024)", struct vtd_options,
-		    iotlb_entries, 1, ENTRIES_MAX),
-	KIND_NUMBER("table-entries", "tables on the way to them that it remembers (128)",
-		    struct vtd_options, table_entries, 1, ENTRIES_MAX),
-	KIND_NUMBER("device-entries", "translations that a device with ATS remembers (256)",
-		    struct vtd_options, device_entries, 1, ENTRIES_MAX),
+	KIND_ENTRIES("iotlb-entries", "translations that it remembers; 0 is no cache (1024)",
+		     struct vtd_options, iotlb_entries),
+	KIND_ENTRIES("table-entries",
+		     "tables on the way to them that it remembers; 0 is no cache (128)",
+		     struct vtd_options, table_entries),
+	KIND_ENTRIES("device-entries",
+		     "translations that a device with ATS remembers; 0 is no cache (256)",
+		     struct vtd_options, device_entries),
 	KIND_NUMBER("seed", "of what is forgotten when there are more (0)", struct vtd_options,
 		    seed, 0, UINT64_MAX),
 	KIND_WORD("invalidation-errors",

@@ -17,9 +17,9 @@ static uint64_t rnd(uint64_t *seed)
 }
 
 static const struct vtd_options no_caches = {
-	.iotlb_entries = VTD_NO_CACHE,
-	.table_entries = VTD_NO_CACHE,
-	.device_entries = VTD_NO_CACHE,
+	.iotlb_entries = IOTLB_NONE,
+	.table_entries = IOTLB_NONE,
+	.device_entries = IOTLB_NONE,
 };
 
 static struct nested_world w;

@@ -136,7 +136,7 @@ static void leaf_leaves_the_tables(void **state)
 /* Without that cache each walk begins at the top. */
 static void no_paging_structure_cache(void **state)
 {
-	const struct vtd_options options = {.table_entries = VTD_NO_CACHE};
+	const struct vtd_options options = {.table_entries = IOTLB_NONE};
 	uint64_t other = TABLES_END;
 
 	enter(&options, NULL);
@@ -236,7 +236,7 @@ static uint64_t cached(uint64_t seed, uint32_t entries)
 static void size_and_seed(void **state)
 {
 	assert_true(cached(1, 256) == UINT64_MAX);
-	assert_true(cached(1, VTD_NO_CACHE) == 0);
+	assert_true(cached(1, IOTLB_NONE) == 0);
 	assert_true(__builtin_popcountll(cached(1, 16)) <= 16);
 	assert_true(cached(1, 16));
 	/* The same seed, the same evictions. */
@@ -302,8 +302,8 @@ static void stage2_changes_below(void **state)
 static void device_tlb_is_invalidated_too(void **state)
 {
 	/* Its own cache alone: without IOTLB all that is stale is the device's. */
-	const struct vtd_options options = {.iotlb_entries = VTD_NO_CACHE,
-					    .table_entries = VTD_NO_CACHE};
+	const struct vtd_options options = {.iotlb_entries = IOTLB_NONE,
+					    .table_entries = IOTLB_NONE};
 
 	enter(&options, &with_ats);
 	map(0x1000, DATA);
@@ -443,8 +443,8 @@ static void race_with(const struct vtd_options *options, const struct vtd_device
 
 static void invalidation_means_it(void **state)
 {
-	static const struct vtd_options bare = {.iotlb_entries = VTD_NO_CACHE,
-						.table_entries = VTD_NO_CACHE};
+	static const struct vtd_options bare = {.iotlb_entries = IOTLB_NONE,
+						.table_entries = IOTLB_NONE};
 
 	race_with(NULL, NULL);
 	race_with(NULL, &with_ats);

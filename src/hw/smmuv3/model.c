@@ -42,8 +42,8 @@ static void set_info(struct smmuv3_iommu *iommu)
 static int init_caches(struct smmuv3_iommu *iommu)
 {
 	const struct smmuv3_options *options = &iommu->options;
-	uint32_t pages = options->tlb_entries ? options->tlb_entries : 512;
-	uint32_t tables = options->walk_entries ? options->walk_entries : 64;
+	uint32_t pages = iotlb_entries(options->tlb_entries, 512);
+	uint32_t tables = iotlb_entries(options->walk_entries, 64);
 	int rc;
 
 	if (options->no_caches)
@@ -80,7 +80,7 @@ void smmuv3_iommu_done(struct smmuv3_iommu *iommu)
 /* The device's own TLB is behind ATS: without, it has none. */
 static int init_atc(struct smmuv3_device *device)
 {
-	uint32_t entries = device->options.atc_entries ? device->options.atc_entries : 64;
+	uint32_t entries = iotlb_entries(device->options.atc_entries, 64);
 
 	if (!device->options.ats || device->iommu->options.no_caches)
 		entries = 0;

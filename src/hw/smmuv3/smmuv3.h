@@ -21,11 +21,15 @@ struct smmuv3_options {
 	unsigned int ssid_bits; /* of PASIDs: 1 to 20; 0: 20 */
 	bool no_ats;		/* devices can't ask for translations of their own */
 	bool cmdqv;		/* with the command queues of Tegra241 that guests own */
-	uint32_t tlb_entries;	/* translations that it remembers; 0: 512 */
-	uint32_t walk_entries;	/* tables on the way to them; 0: 64 */
-	bool no_caches;		/* it remembers nothing */
+	uint32_t tlb_entries;	/* translations that it remembers, or IOTLB_NONE; 0: 512 */
+	uint32_t walk_entries;	/* tables on the way to them, or IOTLB_NONE; 0: 64 */
+	bool no_caches;		/* it remembers nothing, nor descriptors */
 	uint64_t seed;		/* of evictions */
-	bool report_invalidations; /* a device that does not answer is told of (CERROR_ATC_INV); Linux tells nobody */
+	/*
+	 * A device that does not answer an invalidation stops HWPT_INVALIDATE at that command: the count is its index, its last word becomes
+	 * CERROR_ATC_INV (3). Otherwise the user sees nothing of it, as with Linux.
+	 */
+	bool report_invalidations;
 };
 
 struct smmuv3_iommu {
@@ -41,7 +45,7 @@ struct smmuv3_device_options {
 	unsigned int
 		streams; /* how many StreamIDs it has; 0: one. Others can't have a virtual one */
 	bool ats;
-	uint32_t atc_entries; /* translations in its own TLB, with ats; 0: 64 */
+	uint32_t atc_entries; /* translations in its own TLB, with ats, or IOTLB_NONE; 0: 64 */
 	bool can_stall; /* its accesses may wait for the answer to a fault: no PCI function's */
 	bool ignores_invalidations; /* its device TLB never answers */
 };

@@ -89,7 +89,7 @@ int vtd_device_init(struct vtd_device *device, struct vtd_iommu *iommu, uint16_t
 	};
 	atomic_init(&device->answer, device->options.answer);
 	return iotlb_init_in(&device->tlb, iommu->machine,
-			     device->options.ats ? vtd_entries(iommu->options.device_entries, 256)
+			     device->options.ats ? iotlb_entries(iommu->options.device_entries, 256)
 						 : 0,
 			     iommu->options.seed + 2 + source_id);
 }

@@ -33,12 +33,6 @@ static inline struct vtd_device *vtd_of_dev(struct iommu_dev *dev)
 	return (struct vtd_device *)((char *)dev - offsetof(struct vtd_device, dev));
 }
 
-/* An option's number of entries. */
-static inline uint32_t vtd_entries(uint32_t option, uint32_t by_default)
-{
-	return option == VTD_NO_CACHE ? 0 : option ? option : by_default;
-}
-
 /* The operations of struct iommu_ops (iommu.c). */
 int vtd_alloc_paging(struct iommu_dev *dev, uint32_t flags, const struct user_data *data,
 		     struct domain **ret_domain);

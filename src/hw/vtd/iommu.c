@@ -55,11 +55,12 @@ int vtd_iommu_init(struct vtd_iommu *iommu, struct machine *machine,
 		return -EINVAL;
 	iommu->cap = cap_of(&iommu->options);
 	iommu->ecap = ecap_of(&iommu->options);
-	rc = iotlb_init_in(&iommu->iotlb, machine, vtd_entries(iommu->options.iotlb_entries, 1024),
-			   iommu->options.seed);
+	rc = iotlb_init_in(&iommu->iotlb, machine,
+			   iotlb_entries(iommu->options.iotlb_entries, 1024), iommu->options.seed);
 	if (rc)
 		return rc;
-	rc = iotlb_init_in(&iommu->tables, machine, vtd_entries(iommu->options.table_entries, 128),
+	rc = iotlb_init_in(&iommu->tables, machine,
+			   iotlb_entries(iommu->options.table_entries, 128),
 			   iommu->options.seed + 1);
 	if (rc)
 		iotlb_done(&iommu->iotlb);

@@ -14,18 +14,15 @@
 
 struct machine;
 
-/* As a number of entries: no such cache. */
-#define VTD_NO_CACHE UINT32_MAX
-
 struct vtd_options {
 	unsigned int address_bits; /* of stage 2's input: 48 or 57; 0: 48 */
 	unsigned int pasid_bits;   /* 1 to 20; 0: 20 */
 	bool no_nesting, no_dirty_tracking, no_five_levels;
-	/* Entries of the caches of stage 1, rounded up to a power of two; 0: 1024, 128, and 256 for each device. */
+	/* Entries of the caches of stage 1, rounded up to a power of two; IOTLB_NONE; 0: 1024, 128, and 256 for each device. */
 	uint32_t iotlb_entries, table_entries, device_entries;
 	uint64_t seed; /* of evictions */
 	/*
-	 * A device that answers an invalidation wrongly or never stops HWPT_INVALIDATE behind that entry, whose last word becomes ICE (1)
+	 * A device that answers an invalidation wrongly or never stops HWPT_INVALIDATE at that entry: the count is its index, its last word becomes ICE (1)
 	 * or ITE (2). Otherwise the user sees nothing of it, as with Linux.
 	 */
 	bool report_invalidation_errors;

@@ -82,6 +82,8 @@ static void kinds_of_iommus(void **state)
 	(void)state;
 	assert_int_equal(
 		build("iommu smmuv3 cmdqv=on caches=off seed=7 invalidation-errors=report\n"
+		      "iommu vtd iotlb-entries=0 table-entries=0 device-entries=0\n"
+		      "iommu smmuv3 iotlb-entries=0 table-entries=4K\n"
 		      "iommu amd nesting=on five-levels=off pasid-bits=8\n"
 		      "device dmatest iommu=smmuv30 stalls=on ats-answer=never\n"
 		      "device dmatest iommu=amd0",
@@ -156,7 +158,7 @@ static const struct {
 	{"\niommu foo", "there is no kind of iommu 'foo': there are vtd", 2},
 	{"iommu vtd bar=1", "'vtd' has no option 'bar': it has address-bits", 1},
 	{"iommu vtd pasid-bits=21", "'pasid-bits' is a number from 1 to 20, not '21'", 1},
-	{"iommu vtd iotlb-entries=1X", "'iotlb-entries' is a number from 1 to 1048576, not '1X'",
+	{"iommu vtd iotlb-entries=1X", "'iotlb-entries' is a number from 0 to 1048576, not '1X'",
 	 1},
 	{"iommu vtd nesting=no", "'nesting' is on or off, not 'no'", 1},
 	{"iommu vtd address-bits=50", "'vtd0' can't be made: Invalid argument", 1},
