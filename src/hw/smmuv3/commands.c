@@ -220,7 +220,7 @@ static int read_all(const struct user_array *array, struct command *cmds)
 	return 0;
 }
 
-/* The code goes where the last word of the entry is, as VT-d's does. */
+/* The code goes where the last word of the entry is, as VT-d's does; -EIO if the entry is too short for that. */
 static int report_error(const struct user_array *array, uint32_t index, enum smmu_cerror cerror)
 {
 	const uint32_t code = cerror;
@@ -229,12 +229,10 @@ static int report_error(const struct user_array *array, uint32_t index, enum smm
 		return -EIO;
 	return client_write(array->client,
 			    array->uptr + (uint64_t)index * array->entry_len + ENTRY - sizeof(code),
-			    &code, sizeof(code))
-		       ? -EFAULT
-		       : -EIO;
+			    &code, sizeof(code));
 }
 
-/* Runs what was checked. 0, or the error of the first that failed, if anyone wants to know: array->done is its index. */
+/* Runs what was checked. A command that failed, if anyone wants to know, is where it stops: array->done is its index. */
 static int run_batch(struct smmu_viommu *viommu, struct user_array *array,
 		     const struct command *cmds, uint32_t end)
 {
@@ -262,7 +260,7 @@ static int run_all(struct smmu_viommu *viommu, struct user_array *array, const s
 		if (i + 1 < array->entry_num && i + 1 - array->done < BATCH)
 			continue;
 		rc = run_batch(viommu, array, cmds, i + 1);
-		if (rc)
+		if (rc || array->done <= i)
 			return rc;
 	}
 	return 0;

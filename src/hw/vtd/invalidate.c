@@ -118,9 +118,9 @@ static int invalidate_all(struct vtd_nested *nested, struct user_array *array)
 		if (rc)
 			return rc;
 		error = apply(nested, &req);
-		array->done++;
 		if (error != ERROR_NONE && reports(nested))
-			return write_error(array, array->done - 1, error);
+			return write_error(array, array->done, error);
+		array->done++;
 	}
 	return 0;
 }
