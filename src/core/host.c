@@ -12,6 +12,7 @@
 #include "base/inject.h"
 #include "core/client.h"
 #include "core/host_event.h"
+#include "core/shared_memory.h"
 
 /* ---- threads ---- */
 
@@ -94,12 +95,32 @@ static void own_event_put(struct machine_host *host, struct host_event *event)
 	host_event_free(event);
 }
 
+/* ---- memory ---- */
+
+static int own_memory_share(struct machine_host *host, struct shared_memory *memory)
+{
+	return shared_memory_make_fd(memory);
+}
+
+static int own_memory_open(struct machine_host *host, const struct shared_memory *memory)
+{
+	return shared_memory_dup_fd(memory);
+}
+
+static void own_memory_close(struct machine_host *host, const struct shared_memory *memory)
+{
+	shared_memory_close_fd(memory);
+}
+
 static const struct machine_host_ops own_ops = {
 	.thread = own_thread,
 	.event_take = own_event_take,
 	.event_signal = own_event_signal,
 	.event_watch = host_event_watch,
 	.event_put = own_event_put,
+	.memory_share = own_memory_share,
+	.memory_open = own_memory_open,
+	.memory_close = own_memory_close,
 };
 
 struct machine_host machine_own_host = {.ops = &own_ops};

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a machine needs of the process that it is in: threads for its devices, and the program's eventfds.
+ * What a machine needs of the process that it is in: threads for its devices, the program's eventfds, and descriptors of what the program maps.
  *
  * Descriptors of the program are in its table, and a frontend may run threads where they are not (frontend/service). So an eventfd is handed
- * over once, and named by what the host makes of it from then on.
+ * over once, and named by what the host makes of it from then on; and a memfd is made where no program closes it.
  */
 #ifndef UIOMMUFD_CORE_HOST_H
 #define UIOMMUFD_CORE_HOST_H
 
 struct client;
+struct shared_memory;
 struct machine;
 struct machine_host;
 /* An eventfd that was handed over. */
@@ -36,6 +37,13 @@ struct machine_host_ops {
 			   void (*fired)(void *arg), void *arg);
 	/* Gives it back, when no call of `fired` is running. The caller holds no lock that `fired` takes. NULL is nothing. */
 	void (*event_put)(struct machine_host *host, struct host_event *event);
+	/*
+	 * shared_memory_make_fd(), _dup_fd() and _close_fd() (core/shared_memory.h) where the host keeps descriptors; the duplicate is one of
+	 * the caller's. Any lock up to RANK_WORK may be held. -ENOMEM, -EMFILE, -EAGAIN: there is no such place; -EIO: it is gone.
+	 */
+	int (*memory_share)(struct machine_host *host, struct shared_memory *memory);
+	int (*memory_open)(struct machine_host *host, const struct shared_memory *memory);
+	void (*memory_close)(struct machine_host *host, const struct shared_memory *memory);
 };
 
 struct machine_host {

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/mm.h"
 #include "core/ctx.h"
+#include "core/machine_impl.h"
 
 #define PAGE ((uint64_t)4096)
 
@@ -39,6 +40,12 @@ int mmap_region_new(struct ctx *ctx, uint64_t length, struct mmap_region **ret_r
 	region->offset = choose_offset(ctx, length);
 	rc = shared_memory_init(&region->memory, length);
 	if (rc) {
+		free(region);
+		return rc;
+	}
+	rc = shared_memory_share(&region->memory, ctx->machine->host);
+	if (rc) {
+		shared_memory_done(&region->memory);
 		free(region);
 		return rc;
 	}

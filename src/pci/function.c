@@ -137,20 +137,6 @@ int uiommufd_complain(struct uiommufd_device *device, const char *format, ...)
 
 /* ---- BARs ---- */
 
-static int make_image(struct pci_bar *bar)
-{
-	int rc = shared_memory_init(&bar->memory, page_ceil(bar->size));
-
-	if (rc)
-		return rc;
-	rc = registers_add(bar->memory.dev, bar->memory.ino);
-	if (!rc)
-		return 0;
-	shared_memory_done(&bar->memory);
-	bar->memory.length = 0;
-	return rc;
-}
-
 static int make_bars(struct pci_function *function, const struct pci_setup *setup)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
@@ -162,22 +148,44 @@ static int make_bars(struct pci_function *function, const struct pci_setup *setu
 		bar->address = setup->addresses[i];
 		if (!bar->size)
 			continue;
-		rc = make_image(bar);
+		rc = shared_memory_init(&bar->memory, page_ceil(bar->size));
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
+static int share_bar(struct pci_function *function, struct pci_bar *bar)
+{
+	int rc = shared_memory_share(&bar->memory, function->machine->host);
+
+	if (!rc && !bar->registers) {
+		rc = registers_add(bar->memory.dev, bar->memory.ino);
+		bar->registers = !rc;
+	}
+	return rc;
+}
+
+int pci_share_bars(struct pci_function *function)
+{
+	int rc = 0;
+
+	LOCK_SCOPED(&function->lock);
+	for (unsigned int i = 0; i < PCI_BARS && !rc; i++)
+		if (function->bars[i].size && function->bars[i].flags & UIOMMUFD_BAR_MMAP)
+			rc = share_bar(function, &function->bars[i]);
+	return rc;
+}
+
 static void free_bars(struct pci_function *function)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
-		struct shared_memory *memory = &function->bars[i].memory;
+		struct pci_bar *bar = &function->bars[i];
 
-		if (!memory->length)
-			continue;
-		registers_remove(memory->dev, memory->ino);
-		shared_memory_done(memory);
+		if (bar->registers)
+			registers_remove(bar->memory.dev, bar->memory.ino);
+		if (bar->memory.length)
+			shared_memory_done(&bar->memory);
 	}
 }
 

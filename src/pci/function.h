@@ -65,6 +65,7 @@ struct pci_bar {
 	struct shared_memory memory; /* its image; length 0: there is no such BAR */
 	uint64_t size, address;
 	uint32_t flags; /* UIOMMUFD_BAR_* */
+	bool registers; /* programs can map it: base/registers.h knows it */
 };
 
 struct pci_queue {
@@ -145,7 +146,13 @@ void pci_free_ports(struct pci_function *function);
 /* No DMA is in progress on any port, given that none can begin. */
 void pci_wait_for_ports(struct pci_function *function);
 
-/* ---- registers (bar.c) ---- */
+/* ---- registers (function.c, bar.c) ---- */
+
+/*
+ * Makes images that programs may map into what can be mapped, if they aren't yet. The function is held, so that nobody stores to them meanwhile. -ENOMEM, and errors of the
+ * machine's host.
+ */
+int pci_share_bars(struct pci_function *function);
 
 /*
  * A load or store of 1, 2, 4 or 8 bytes at a multiple of that, inside of the BAR. Takes the function's lock where the model has to be asked.

@@ -148,7 +148,9 @@ int vfio_open_device(struct vfio_device *device, struct ctx *ctx)
 	if (rc)
 		return rc;
 	pci_hold(device->function);
-	rc = bind_device(device, ctx);
+	rc = pci_share_bars(device->function);
+	if (!rc)
+		rc = bind_device(device, ctx);
 	if (!rc)
 		pci_config_open(device->function);
 	pci_release(device->function);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host of machines whose files a service serves. Devices' threads are the service's: the program doesn't see them, and they go on while
- * anybody uses the devices. So eventfds are the service's too; the program's own threads reach them over the link.
+ * anybody uses the devices. So eventfds are the service's too, and memfds, which no close_range() of the program's reaches; the program's own threads reach them over the link.
  */
 #include "frontend/service/internal.h"
 #include "frontend/service/quiet.h"
@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "core/client.h"
 #include "core/host_event.h"
+#include "core/shared_memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -75,6 +76,11 @@ int64_t host_serve(struct service *service, struct wire_msg *msg, int *fd)
 	case WIRE_EVENT_FREE:
 		host_event_free(event);
 		return 0;
+	case WIRE_MEMORY_SHARE:
+		return shared_memory_make_fd((void *)(uintptr_t)msg->arg[0]);
+	case WIRE_MEMORY_CLOSE:
+		shared_memory_close_fd((void *)(uintptr_t)msg->arg[0]);
+		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -94,9 +100,10 @@ static int64_t ask(struct service *service, struct wire_msg *msg, int *fd)
 	return rc ? rc : link_call(service, msg, *fd, NULL);
 }
 
-static int64_t ask_of(struct machine_host *host, uint32_t op, struct host_event *event)
+/* `subject`: an event or memory, as wire.h says. */
+static int64_t ask_of(struct machine_host *host, uint32_t op, const void *subject)
 {
-	struct wire_msg msg = {.op = op, .arg = {(uintptr_t)event}};
+	struct wire_msg msg = {.op = op, .arg = {(uintptr_t)subject}};
 	int none = -1;
 
 	return ask(of_host(host), &msg, &none);
@@ -164,10 +171,36 @@ static void host_put(struct machine_host *host, struct host_event *event)
 	ask_of(host, WIRE_EVENT_FREE, event);
 }
 
+static int host_memory_share(struct machine_host *host, struct shared_memory *memory)
+{
+	return (int)ask_of(host, WIRE_MEMORY_SHARE, memory);
+}
+
+static int host_memory_open(struct machine_host *host, const struct shared_memory *memory)
+{
+	struct wire_msg msg = {.op = WIRE_MEMORY_OPEN, .arg = {(uintptr_t)memory}};
+	int fd = -1;
+	int64_t rc;
+	QUIET;
+
+	if (service_inside(of_host(host)))
+		return shared_memory_dup_fd(memory);
+	rc = link_call(of_host(host), &msg, -1, &fd);
+	return rc ? (int)rc : fd;
+}
+
+static void host_memory_close(struct machine_host *host, const struct shared_memory *memory)
+{
+	ask_of(host, WIRE_MEMORY_CLOSE, memory);
+}
+
 const struct machine_host_ops service_host_ops = {
 	.thread = host_thread,
 	.event_take = host_event_take,
 	.event_signal = host_signal,
 	.event_watch = host_watch,
 	.event_put = host_put,
+	.memory_share = host_memory_share,
+	.memory_open = host_memory_open,
+	.memory_close = host_memory_close,
 };

@@ -67,9 +67,9 @@ bool service_inside(struct service *service);
 /* Has the program executed another one, or ended? Then hooks->moved() has been called when this returns. */
 void service_check_orphaned(struct service *service);
 
-/* host.c: threads for devices, and eventfds. */
+/* host.c: threads for devices, eventfds, memory that programs map. */
 extern const struct machine_host_ops service_host_ops;
-/* In the link's worker, one of WIRE_THREAD to WIRE_EVENT_FREE. Takes *fd over if it makes it -1. */
+/* In the link's worker, one of WIRE_THREAD to WIRE_MEMORY_CLOSE. Takes *fd over if it makes it -1. */
 int64_t host_serve(struct service *service, struct wire_msg *msg, int *fd);
 /* link.c: a request to the service: its result. */
 int64_t link_call(struct service *service, struct wire_msg *msg, int fd, int *ret_fd);

@@ -4,6 +4,7 @@
  * descriptors: it must never wait for a lock that a caller may hold.
  */
 #include "frontend/service/internal.h"
+#include "core/shared_memory.h"
 #include "frontend/service/quiet.h"
 
 #include <errno.h>
@@ -210,6 +211,10 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 		break;
 	case WIRE_UNREAD:
 		msg->result = endpoint_unread(endpoint);
+		break;
+	case WIRE_MEMORY_OPEN:
+		a = shared_memory_dup_fd((void *)(uintptr_t)msg->arg[0]);
+		msg->result = a < 0 ? a : 0;
 		break;
 	default:
 		msg->result = host_serve(service, msg, &fd);

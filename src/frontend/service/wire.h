@@ -39,6 +39,10 @@ enum wire_op {
 	WIRE_EVENT_WATCH,  /* arg[1], [2]: function and its argument */
 	WIRE_EVENT_STOP,
 	WIRE_EVENT_FREE,
+	/* arg[0]: struct shared_memory */
+	WIRE_MEMORY_SHARE,
+	WIRE_MEMORY_OPEN, /* the reply carries a duplicate */
+	WIRE_MEMORY_CLOSE,
 	/* What the service asks while it serves a request. arg[0]: descriptor number */
 	WIRE_FD_FILE,	 /* what is it? result 0 and id, or -EBADF, -ENOENT */
 	WIRE_FD_NATIVE,	 /* the answer carries a duplicate */
