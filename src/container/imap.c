@@ -24,9 +24,15 @@ void imap_done(struct imap *map)
 	imap_init(map);
 }
 
+/* The key last: see imap_node.h. */
 static struct imap_entry entry_at(const struct imap_node *leaf, unsigned int i)
 {
-	return (struct imap_entry){node_key(leaf, i), node_extent(leaf, i), node_link(leaf, i)};
+	struct imap_entry entry;
+
+	entry.last = node_extent(leaf, i);
+	entry.value = node_link(leaf, i);
+	entry.first = node_key(leaf, i);
+	return entry;
 }
 
 /* After a removal or a change, so that what a reader looked up before it has a smaller number. */
@@ -112,17 +118,17 @@ static struct imap_path *find_exact(const struct imap *map, uint64_t first)
  */
 static bool raise_key(struct imap_path *path, unsigned int levels)
 {
-	unsigned int level = 0, slot = path->index[0] - 1;
+	unsigned int level = 0, slot = empty_below(path->node[0], path->index[0] - 1);
 	uint64_t key;
 
-	while (node_count(path->node[level]) == 1) {
+	while (node_used(path->node[level]) == 1) {
 		if (++level == levels)
 			return false;
 		slot = path->index[level];
 	}
 	if (slot)
 		return level > 0;
-	key = node_key(path->node[level], 1);
+	key = node_key(path->node[level], level ? 1 : path->index[0]);
 	while (++level < levels) {
 		if (!path->index[level])
 			continue;
@@ -199,10 +205,10 @@ bool imap_first_in(const struct imap *map, uint64_t first, uint64_t last,
 		path = imap_descend(map, path->last + 1);
 		n = path->index[0] - 1;
 	}
-	if (node_key(path->node[0], n) > last)
-		return false;
+	while (slot_empty(path->node[0], n))
+		n++;
 	*ret_entry = entry_at(path->node[0], n);
-	return true;
+	return ret_entry->first <= last;
 }
 
 bool imap_next_in(const struct imap *map, const struct imap_entry *entry, uint64_t last,
@@ -226,7 +232,7 @@ void imap_visit(const struct imap *map, uint64_t first, uint64_t last,
 			entry = entry_at(path.node[0], i);
 			if (entry.first > last)
 				return;
-			if (entry.last >= first)
+			if (entry.last >= first && entry.last >= entry.first)
 				visit(&entry, arg);
 		}
 	} while (path.last < last);
@@ -353,7 +359,7 @@ static int try_lookup(const struct imap *map, uint64_t at, struct imap_entry *re
 	entry = entry_at(node, i - (i > 0));
 	if (!state_same(node_state(node), state))
 		return -EAGAIN;
-	if (!i || entry.last < at)
+	if (!i || entry.last < at || entry.first > at)
 		return 0;
 	*ret_entry = entry;
 	return 1;

@@ -39,8 +39,11 @@ struct imap_store {
 struct imap_path {
 	uint64_t first, last;			 /* first > last: no way */
 	struct imap_node *node[IMAP_MAX_LEVELS]; /* node[0] is the leaf */
-	/* The slot taken; index[0]: entries at or below the address. */
+	/* The slot taken; index[0]: slots at or below the address. */
 	unsigned int index[IMAP_MAX_LEVELS];
+	/* The map's own: index[0] is that of this address. For who looks whether a range is free, or what is there, comes back to change it. */
+	uint64_t at;
+	bool searched;
 };
 
 struct imap {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one way in which the interval map's tree changes: some slots of a node are replaced by others. If the node has
- * room it is replaced by a copy. If it has not, or has become small, it is rebuilt together with a neighbour: the slots of
- * both are gathered and spread over the number of nodes that they need, and that is a change of the same kind one level
- * up. The store of the topmost link makes everything visible at once.
+ * room it is replaced by a copy; but an entry behind all others of a leaf is added in place, and one that is not the last
+ * is removed in place. If it has no room, or has become small, it is rebuilt together with a neighbour: the slots of both
+ * are gathered and spread over the number of nodes that they need, and that is a change of the same kind one level up. The
+ * store of the topmost link makes everything visible at once.
  */
 #include <assert.h>
 
@@ -14,6 +15,8 @@
 #define JOINED (IMAP_SLOTS * 3 / 4)
 /* Two neighbours spread their slots if together they have no more; else one of them is split. */
 #define SPREAD (IMAP_SLOTS * 2 - 2)
+/* A removal goes through the empty slots right below it: where they are that many, the leaf is copied instead. */
+#define EMPTY_ROW (IMAP_SLOTS / 3)
 
 /* What is replaced in the node at `level` of the path. */
 struct edit {
@@ -82,10 +85,14 @@ struct imap_path *imap_descend(const struct imap *map, uint64_t at)
 	/* What it remembers is no part of what the map holds. */
 	struct imap_path *path = (struct imap_path *)&map->finger;
 
+	if (path->searched && at == path->at)
+		return path;
 	if (at < path->first || at > path->last)
 		imap_descend_apart(map, at, path);
 	else
 		path->index[0] = leaf_search(path->node[0], node_count(path->node[0]), at);
+	path->at = at;
+	path->searched = true;
 	return path;
 }
 
@@ -93,6 +100,7 @@ void imap_forget_path(struct imap *map)
 {
 	map->finger.first = 1;
 	map->finger.last = 0;
+	map->finger.searched = false;
 }
 
 static uint64_t leaf_gap(const struct imap_node *node, unsigned int count, uint64_t limit)
@@ -139,12 +147,11 @@ static bool find_neighbour(const struct imap_path *path, unsigned int level, int
 	struct imap_node *parent = path->node[level + 1];
 	unsigned int index = path->index[level + 1];
 
-	if (index + 1 < node_count(parent) &&
-	    (int)node_count(node_link(parent, index + 1)) <= max) {
+	if (index + 1 < node_count(parent) && (int)node_used(node_link(parent, index + 1)) <= max) {
 		*ret_first = index;
 		return true;
 	}
-	if (index && (int)node_count(node_link(parent, index - 1)) <= max) {
+	if (index && (int)node_used(node_link(parent, index - 1)) <= max) {
 		*ret_first = index - 1;
 		return true;
 	}
@@ -168,11 +175,19 @@ static struct plan make_plan(const struct imap *map, const struct imap_path *pat
 	return plan;
 }
 
+static bool has_empty(const struct imap_node *node)
+{
+	return state_empty(node_state(node));
+}
+
 static void gather_range(struct gathered *all, const struct imap_node *node, unsigned int start,
 			 unsigned int end)
 {
+	bool sparse = has_empty(node);
+
 	for (unsigned int i = start; i < end; i++)
-		all->slots[all->count++] = node_slot(node, i);
+		if (!sparse || !slot_empty(node, i))
+			all->slots[all->count++] = node_slot(node, i);
 }
 
 /* A node's slots as they will be after the edit. */
@@ -283,12 +298,23 @@ static void change_root(struct imap *map, const struct edit *edit)
 	set_root(map, root, edit->level + 1);
 }
 
+static unsigned int copy_used(struct imap_node *node, unsigned int to, const struct imap_node *old,
+			      unsigned int start, unsigned int end)
+{
+	for (unsigned int i = start; i < end; i++)
+		if (!slot_empty(old, i))
+			node_put(node, to++, node_slot(old, i));
+	return to;
+}
+
 /* Copies slots [start, end) to those from `to` on; the next free one. */
 static unsigned int copy_slots(struct imap_node *node, unsigned int to, const struct imap_node *old,
 			       unsigned int start, unsigned int end)
 {
 	ptrdiff_t shift = (ptrdiff_t)to - start;
 
+	if (has_empty(old))
+		return copy_used(node, to, old, start, end);
 	for (size_t i = start; i < end; i++)
 		node_set_key(node, i + shift, node_key(old, i));
 	for (size_t i = start; i < end; i++) {
@@ -298,15 +324,16 @@ static unsigned int copy_slots(struct imap_node *node, unsigned int to, const st
 	return end + shift;
 }
 
-/* Puts a copy with the edit in the place of the node. */
-static void replace(struct imap *map, struct imap_path *path, const struct edit *edit)
+/* Puts a copy with the edit in the place of the node, and says where the edit is there. */
+static void replace(struct imap *map, struct imap_path *path, struct edit *edit)
 {
 	struct imap_node *old = path->node[edit->level], *node = imap_store_take(&map->store);
-	unsigned int n = copy_slots(node, 0, old, 0, edit->pos);
+	unsigned int n = copy_slots(node, 0, old, 0, edit->pos), rest = edit->pos + edit->n_old;
 
+	edit->pos = n;
 	for (unsigned int i = 0; i < edit->n_new; i++)
 		node_put(node, n++, edit->slots[i]);
-	n = copy_slots(node, n, old, edit->pos + edit->n_old, node_count(old));
+	n = copy_slots(node, n, old, rest, node_count(old));
 	imap_node_seal(node, edit->level, n);
 	path->node[edit->level] = node;
 	if (is_top(map, edit->level))
@@ -337,6 +364,29 @@ static uint64_t gap_behind(const struct imap_path *path, unsigned int slot)
 	return (is_last ? path->last : node_key(leaf, slot + 1) - 1) - node_extent(leaf, slot);
 }
 
+/* An entry that is not the leaf's last is removed in place, with the empty slots below it: their keys rise, from the last on. */
+static bool empty_slot(struct imap *map, struct imap_path *path, const struct edit *edit)
+{
+	struct imap_node *leaf = path->node[0];
+	unsigned int first, slot = edit->pos;
+	uint64_t key;
+
+	if (edit->level || edit->n_old != 1 || edit->n_new || slot + 1 == node_count(leaf))
+		return false;
+	first = empty_below(leaf, slot);
+	if (slot - first >= EMPTY_ROW)
+		return false;
+	key = node_key(leaf, slot + 1);
+	for (unsigned int i = slot + 1; i-- > first;)
+		node_set_key(leaf, i, key);
+	for (unsigned int i = first; i <= slot; i++)
+		node_set_extent(leaf, i, key - 1);
+	atomic_store_explicit(&leaf->state, node_state(leaf) + STATE_EMPTY, memory_order_release);
+	if (first)
+		imap_widen_gap(map, path, 0, gap_behind(path, first - 1));
+	return true;
+}
+
 static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 		  struct leftover *leftover)
 {
@@ -348,13 +398,15 @@ static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 			change_root(map, edit);
 			return;
 		}
-		count = node_count(path->node[edit->level]) - edit->n_old + edit->n_new;
+		count = node_used(path->node[edit->level]) - edit->n_old + edit->n_new;
 		plan = make_plan(map, path, edit->level, count);
 		if (plan.n_old == 1 && plan.n_new == 1)
 			break;
 		rebuild(map, path, edit, &plan, leftover);
 		imap_forget_path(map);
 	}
+	if (empty_slot(map, path, edit))
+		return;
 	leftover->nodes[leftover->count++] = path->node[edit->level];
 	replace(map, path, edit);
 	for (unsigned int i = 0; edit->level && i < edit->n_new; i++)
@@ -383,6 +435,7 @@ void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, uns
 	struct leftover leftover; /* not cleared: it is large */
 
 	leftover.count = 0;
+	path->searched = false;
 	for (unsigned int i = 0; i < n_new; i++)
 		edit.slots[i] = new_slots[i];
 	if (append(path, &edit))

@@ -73,9 +73,9 @@ struct imap_node *imap_store_take(struct imap_store *store)
 /* The next state: a new serial number, so that no reader takes it for the old one. */
 static void set_state(struct imap_node *node, unsigned int level, unsigned int count)
 {
-	uint64_t serial = (node_state(node) >> 16) + 1;
+	uint64_t serial = (node_state(node) >> 24) + 1;
 
-	atomic_store_explicit(&node->state, serial << 16 | level << 8 | count,
+	atomic_store_explicit(&node->state, serial << 24 | level << 8 | count,
 			      memory_order_release);
 }
 

@@ -15,12 +15,17 @@
  * Extents of inner nodes are bounds, so that an insertion, which makes gaps smaller, need not look for the one that is the largest now. A search
  * that has found nothing below a node sets its bound right. So what an insertion has left undone is done once at the most.
  *
- * How readers do without a lock: a node that a reader can reach is never shifted or emptied. A change fills a new node
+ * How readers do without a lock: a node that a reader can reach is never shifted. A change fills a new node
  * and links it by storing one pointer. Only single words change in place: a link, a key of an inner node (which moves
- * within a gap, so no entry is lost), an extent of an inner node (which readers do not use), and a leaf's next free slot
- * is filled, key last. A node that was unlinked is used again at once. Its state changes before, and a reader that was
- * still in it notices that by comparing the state after reading, and starts again. Memory of nodes stays nodes until
- * the map goes.
+ * within a gap, so no entry is lost), an extent of an inner node (which readers do not use), a leaf's next free slot
+ * is filled, key last, and a slot of a leaf is emptied (below). A node that was unlinked is used again at once. Its state
+ * changes before, and a reader that was still in it notices that by comparing the state after reading, and starts again.
+ * Memory of nodes stays nodes until the map goes.
+ *
+ * A slot of a leaf is emptied by raising its key to the next slot's, so the last one never is: no address leads to it any
+ * more, as a search takes the last of equal keys. Then its extent is set right below its key, so that it has no gap behind
+ * it. Readers load the key last: who has seen that extent sees that the key is above the address. The copy that another
+ * change makes leaves empty slots out.
  *
  * Why a reader is never led astray: it goes from a node to a child if, after it has taken the child's state, the node still
  * links the child and has not been given back. As parents are given back before their children, the child had not been
@@ -38,7 +43,8 @@
 #define IMAP_SLOTS 21 /* a node is 8 cache lines */
 
 struct imap_node {
-	_Atomic uint64_t state;		  /* serial number << 16 | level << 8 | number of slots */
+	/* serial number << 24 | empty slots << 16 | level << 8 | number of slots, empty ones too */
+	_Atomic uint64_t state;
 	_Atomic uint64_t key[IMAP_SLOTS]; /* ascending; free slots have UINT64_MAX */
 	struct {
 		_Atomic uint64_t extent;
@@ -66,10 +72,17 @@ static inline unsigned int state_level(uint64_t state)
 	return state >> 8 & 0xff;
 }
 
-/* The same use of the node, though perhaps with more entries. */
+#define STATE_EMPTY ((uint64_t)1 << 16) /* one slot */
+
+static inline unsigned int state_empty(uint64_t state)
+{
+	return state / STATE_EMPTY & 0xff;
+}
+
+/* The same use of the node, though perhaps with other entries. */
 static inline bool state_same(uint64_t a, uint64_t b)
 {
-	return (a ^ b) >> 8 == 0;
+	return (a ^ b) >> 24 == 0;
 }
 
 static inline unsigned int node_count(const struct imap_node *node)
@@ -90,6 +103,28 @@ static inline uint64_t node_extent(const struct imap_node *node, unsigned int i)
 static inline void *node_link(const struct imap_node *node, unsigned int i)
 {
 	return atomic_load_explicit(&node->at[i].link, memory_order_acquire);
+}
+
+/* Of a leaf. */
+static inline bool slot_empty(const struct imap_node *node, unsigned int i)
+{
+	return node_extent(node, i) < node_key(node, i);
+}
+
+/* Slots that are not empty. */
+static inline unsigned int node_used(const struct imap_node *node)
+{
+	uint64_t state = node_state(node);
+
+	return state_count(state) - state_empty(state);
+}
+
+/* Of a leaf: the first of the empty slots right below `slot`, or that. */
+static inline unsigned int empty_below(const struct imap_node *node, unsigned int slot)
+{
+	while (slot && slot_empty(node, slot - 1))
+		slot--;
+	return slot;
 }
 
 static inline void node_set_key(struct imap_node *node, unsigned int i, uint64_t key)

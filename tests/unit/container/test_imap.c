@@ -115,7 +115,7 @@ static void check_range(const struct imap *map, const struct model *model, unsig
 static uint64_t check_node(const struct imap_node *node, unsigned int level, uint64_t lowest,
 			   uint64_t limit, size_t *count)
 {
-	unsigned int n = node_count(node);
+	unsigned int n = node_count(node), empty = 0;
 	uint64_t largest = 0, gap, key;
 
 	assert_int_equal(state_level(node_state(node)), level);
@@ -126,11 +126,18 @@ static uint64_t check_node(const struct imap_node *node, unsigned int level, uin
 		uint64_t behind = i + 1 < n ? node_key(node, i + 1) - 1 : limit;
 
 		key = i || !level ? node_key(node, i) : lowest;
-		assert_in_range(key, lowest, behind);
+		assert_true(key >= lowest);
 		if (level) {
+			assert_true(key <= behind);
 			gap = check_node(node_link(node, i), level - 1, key, behind, count);
 			assert_true(node_extent(node, i) >= gap);
 			gap = node_extent(node, i);
+		} else if (slot_empty(node, i)) {
+			assert_in_range(i, 0, n - 2);
+			assert_int_equal(key, node_key(node, i + 1));
+			assert_int_equal(node_extent(node, i), key - 1);
+			empty++;
+			continue;
 		} else {
 			assert_in_range(node_extent(node, i), key, behind);
 			gap = behind - node_extent(node, i);
@@ -138,6 +145,7 @@ static uint64_t check_node(const struct imap_node *node, unsigned int level, uin
 		}
 		largest = gap > largest ? gap : largest;
 	}
+	assert_int_equal(state_empty(node_state(node)), empty);
 	return largest;
 }
 
