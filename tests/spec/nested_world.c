@@ -35,13 +35,6 @@ static char *guest_memory(void)
 	return memory;
 }
 
-unsigned int nested_world_rounds(void)
-{
-	const char *env = getenv("SPEC_ROUNDS");
-
-	return env ? atoi(env) : 1;
-}
-
 long world_ioctl(struct nested_world *w, unsigned int cmd, void *arg)
 {
 	return file_ioctl(w->file, &w->client, cmd, (uintptr_t)arg);

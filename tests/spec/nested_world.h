@@ -46,9 +46,6 @@ void nested_world_init_sanitized(struct nested_world *w, const struct vtd_device
 				 sanitizer_report_fn report);
 void nested_world_done(struct nested_world *w);
 
-/* SPEC_ROUNDS in the environment: how many times as much as by default is tried at random. */
-unsigned int nested_world_rounds(void);
-
 long world_ioctl(struct nested_world *w, unsigned int cmd, void *arg);
 /* Maps guest memory at the same IOVA into the parent's IOAS. */
 long world_map(struct nested_world *w, uint64_t gpa, uint64_t len, uint32_t perm);

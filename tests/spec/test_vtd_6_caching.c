@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "nested_world.h"
+#include "rounds.h"
 #include "x86_tables.h"
 
 #define TABLES	   (1ull << 20)
@@ -459,8 +460,8 @@ static void race_with(const struct vtd_options *options, const struct vtd_device
 	*x86_entry(&t, 0x1000, 2) = tables[0] | X86_P | USER_RW;
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, writer, &race), 0);
-	for (unsigned int round = 0;
-	     round < ROUNDS * nested_world_rounds() || !atomic_load(&race.writes); round++) {
+	for (unsigned int round = 0; round < ROUNDS * spec_rounds() || !atomic_load(&race.writes);
+	     round++) {
 		_Atomic uint64_t *pde = (_Atomic uint64_t *)x86_entry(&t, 0x1000, 2);
 		unsigned int next = (round + 1) % 2;
 		unsigned long before = atomic_load(&race.writes);

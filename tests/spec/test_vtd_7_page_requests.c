@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "nested_world.h"
+#include "rounds.h"
 #include "x86_tables.h"
 
 #define TABLES	   (1ull << 20)
@@ -375,7 +376,7 @@ static void *faulting(void *arg)
 	struct dma_port port;
 
 	assert_int_equal(dma_port_init(&port, w.device), 0);
-	for (unsigned int i = 0; i < FAULTS * nested_world_rounds();) {
+	for (unsigned int i = 0; i < FAULTS * spec_rounds();) {
 		int rc;
 
 		atomic_store(entry, 0);
@@ -489,8 +490,7 @@ static void storm_of_faults(void **state)
 	atomic_store(&storm.stop, true);
 	pthread_join(churns, NULL);
 	pthread_join(hands, NULL);
-	assert_true(atomic_load(&storm.done) >=
-		    (unsigned long)THREADS * FAULTS * nested_world_rounds());
+	assert_true(atomic_load(&storm.done) >= (unsigned long)THREADS * FAULTS * spec_rounds());
 	/* A page that was repaired too late for one access is there for the next. */
 	assert_true(atomic_load(&storm.answers) >= atomic_load(&storm.done) / 2);
 	assert_true(LIST_EMPTY(&w.device->stalls));

@@ -33,6 +33,15 @@ unsigned int arm_shift(const struct arm_tables *t, unsigned int level)
 	return t->granule + (3 - level) * (t->granule - 3);
 }
 
+unsigned int arm_contiguous(const struct arm_tables *t, unsigned int level)
+{
+	if (t->granule == 12)
+		return 16;
+	if (t->granule == 14)
+		return level == 3 ? 128 : 32;
+	return 32;
+}
+
 /* The tables of DDI 0487, D8.2.3: the first level whose entries cover less than the whole. */
 unsigned int arm_start_level(const struct arm_tables *t)
 {

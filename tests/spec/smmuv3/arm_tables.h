@@ -40,6 +40,8 @@ void arm_init(struct arm_tables *t, char *memory, uint64_t next, uint64_t end, u
 unsigned int arm_start_level(const struct arm_tables *t);
 /* log2 of what an entry of a level covers. */
 unsigned int arm_shift(const struct arm_tables *t, unsigned int level);
+/* How many entries are contiguous together (D8.6.1), if a leaf of this level can be. */
+unsigned int arm_contiguous(const struct arm_tables *t, unsigned int level);
 /* The entry of a level for an address, with tables down to it. */
 uint64_t *arm_entry(struct arm_tables *t, uint64_t va, unsigned int level);
 /* A page (level 3) or block with these attributes. */

@@ -8,9 +8,10 @@
 
 #include "arm_tables.h"
 #include "pt/arm64.h"
+#include "rounds.h"
 
 #define POOL_TABLES 48
-#define ROUNDS	    40
+#define ROUNDS	    200 /* for each granule, times SPEC_ROUNDS: 15 million walks in all */
 #define WALKS	    25000
 
 /* Memory that tables are in: address 0 is its first byte. */
@@ -81,21 +82,11 @@ static uint64_t random_table(uint64_t *seed, const struct arm_tables *t, unsigne
 	return too_large && chance(seed, 3) ? word | 1ull << 47 : word;
 }
 
-/* How many entries are contiguous together (D8.6.1), if a leaf of this size can be. */
-static unsigned int together(unsigned int granule, unsigned int level)
-{
-	if (granule == 12)
-		return 16;
-	if (granule == 14)
-		return level == 3 ? 128 : 32;
-	return 32;
-}
-
 /* A page or block, sometimes a whole group of them that belongs together: how many entries that took. */
 static unsigned int put_leaf(uint64_t *table, unsigned int i, const struct arm_tables *t,
 			     unsigned int level, uint64_t *seed)
 {
-	unsigned int group = together(t->granule, level), shift = arm_shift(t, level);
+	unsigned int group = arm_contiguous(t, level), shift = arm_shift(t, level);
 	uint64_t word = random_attributes(seed) | (level == 3 ? A_PAGE : A_BLOCK);
 	uint64_t page =
 		(rnd(seed) << 31 | rnd(seed)) % (1ull << (chance(seed, 50) ? 32 : 48)) >> shift;
@@ -231,7 +222,7 @@ static void random_tables(unsigned int granule)
 	uint64_t seed = granule;
 
 	pool.bytes = aligned_alloc(1 << 16, pool.size);
-	for (unsigned int i = 0; i < ROUNDS; i++)
+	for (unsigned int i = 0; i < ROUNDS * spec_rounds(); i++)
 		random_round(&pool, granule, &seed);
 	free(pool.bytes);
 }
