@@ -10,6 +10,7 @@
 
 #include "base/mm.h"
 #include "core/file.h"
+#include "core/window.h"
 
 struct client_ops {
 	/* The file behind the caller's descriptor, with a reference: 0, -EBADF if closed, -ENOENT if open but not ours. */
@@ -28,6 +29,7 @@ struct client_ops {
 struct client {
 	const struct client_ops *ops;
 	struct mm *mm;
+	struct client_window *window; /* during a call that came with one; else NULL */
 };
 
 /*
@@ -41,11 +43,15 @@ static inline bool client_capable(const struct client *client, int cap)
 
 static inline int client_read(struct client *client, void *dst, uint64_t src, size_t len)
 {
+	if (__builtin_expect(client->window != NULL, 0))
+		return client_window_read(client, dst, src, len);
 	return mm_read(client->mm, dst, src, len);
 }
 
 static inline int client_write(struct client *client, uint64_t dst, const void *src, size_t len)
 {
+	if (__builtin_expect(client->window != NULL, 0))
+		return client_window_write(client, dst, src, len);
 	return mm_write(client->mm, dst, src, len);
 }
 

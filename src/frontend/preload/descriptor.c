@@ -3,6 +3,7 @@
 #include "frontend/preload/descriptor.h"
 
 #include "base/inject.h"
+#include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/service/quiet.h"
@@ -154,6 +155,57 @@ static uintptr_t slot_for(const struct descriptor *descriptor)
 				 : (uintptr_t)descriptor->host | SLOT_REMOTE;
 }
 
+static struct descriptor_known *known_of(int fd)
+{
+	return &descriptors->known[(unsigned int)fd % DESCRIPTOR_KNOWN];
+}
+
+/* False: another thread writes there. */
+static bool known_write(int fd, const uint64_t id[2])
+{
+	struct descriptor_known *known = known_of(fd);
+	unsigned int version = atomic_load(&known->version) & ~1u;
+
+	if (!atomic_compare_exchange_strong(&known->version, &version, version + 1))
+		return false;
+	atomic_store(&known->fd, fd);
+	atomic_store(&known->id[0], id[0]);
+	atomic_store(&known->id[1], id[1]);
+	atomic_store(&known->version, version + 2);
+	return true;
+}
+
+static bool known_read(int fd, uint64_t ret_id[2])
+{
+	struct descriptor_known *known = known_of(fd);
+	unsigned int version = atomic_load_explicit(&known->version, memory_order_acquire);
+	bool found = atomic_load_explicit(&known->fd, memory_order_acquire) == fd;
+
+	ret_id[0] = atomic_load_explicit(&known->id[0], memory_order_acquire);
+	ret_id[1] = atomic_load_explicit(&known->id[1], memory_order_acquire);
+	return found && !(version & 1) &&
+	       atomic_load_explicit(&known->version, memory_order_relaxed) == version;
+}
+
+/* The file before the slot: who sees the slot sees the file. */
+static void remember(int fd, const struct descriptor *descriptor)
+{
+	if (descriptor->local ||
+	    (descriptors && owns_slots() && known_write(fd, descriptor->identity.id)))
+		descriptor_remember(fd, slot_for(descriptor));
+}
+
+bool descriptor_remote(int fd, uintptr_t slot, struct descriptor *ret_descriptor)
+{
+	struct descriptor descriptor = {.host = (struct remote_host *)(slot & ~SLOT_TAGS)};
+
+	if ((slot & SLOT_TAGS) != SLOT_REMOTE || atomic_load(&descriptors->leaving) ||
+	    !known_read(fd, descriptor.identity.id) || descriptor_slot(fd) != slot)
+		return false;
+	*ret_descriptor = descriptor;
+	return true;
+}
+
 void descriptors_leave(void)
 {
 	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
@@ -200,7 +252,7 @@ int descriptor_find(int fd, struct descriptor *ret_descriptor)
 			rc = find_ours(fd, slot, &descriptor);
 		if (rc)
 			return rc;
-		descriptor_remember(fd, slot_for(&descriptor));
+		remember(fd, &descriptor);
 	}
 	*ret_descriptor = descriptor;
 	return 0;
@@ -256,10 +308,13 @@ int64_t descriptor_ask(int fd, const struct descriptor *descriptor, struct wire_
 		       int *ret_fd)
 {
 	struct process *process = process_get();
-	QUIET;
+	int64_t result;
 
 	memcpy(msg->id, descriptor->identity.id, sizeof(msg->id));
-	return remote_call(&process->remotes, descriptor->host, fd, msg, ret_fd);
+	defer_begin();
+	result = remote_call(&process->remotes, descriptor->host, fd, msg, ret_fd);
+	defer_end();
+	return result;
 }
 
 void descriptor_done(struct descriptor *descriptor)

@@ -28,12 +28,23 @@
 
 struct process;
 
+/* What file a number stands for that another process hosts. Written while `version` is odd. */
+struct descriptor_known {
+	atomic_uint version;
+	atomic_int fd;
+	_Atomic uint64_t id[2];
+};
+
+#define DESCRIPTOR_KNOWN 256
+
 struct descriptors {
 	struct process *_Atomic process; /* NULL: this process has no state yet */
 	/* The process whose descriptors these are; 0: not known yet. */
 	atomic_int owner;
 	/* The thread that is about to end the process: no other may start a call. */
 	atomic_int leaving;
+	struct descriptor_known
+		known[DESCRIPTOR_KNOWN]; /* by number, the last ones of each remainder */
 	_Atomic uintptr_t slots[DESCRIPTOR_SLOTS];
 };
 
@@ -94,6 +105,12 @@ struct descriptor {
 	struct remote_host *host; /* by whom, */
 	struct identity identity; /* and what it is there */
 };
+
+/*
+ * What the slot says of a file that is hosted elsewhere, without a look at the descriptor: false if that isn't known any more. As with
+ * those that are hosted here, it may be out of date: a call then finds no such file (WIRE_NO_FILE).
+ */
+bool descriptor_remote(int fd, uintptr_t slot, struct descriptor *ret_descriptor);
 
 /*
  * What is fd? 0 and *ret (descriptor_done() gives it back), -ENOENT if not ours, -EBADF. A newborn is claimed; -ENOMEM, -EAGAIN, ...

@@ -44,28 +44,50 @@ static long local_ioctl(int fd, struct endpoint *endpoint, unsigned int cmd, uin
 	return rc;
 }
 
-static int remote_ioctl(int fd, const struct descriptor *descriptor, unsigned long cmd,
-			uint64_t arg)
+static int64_t remote_ioctl(int fd, const struct descriptor *descriptor, unsigned int cmd,
+			    uint64_t arg, bool *ret_no_file)
 {
-	struct wire_msg msg = {.op = WIRE_IOCTL, .arg = {(unsigned int)cmd, arg}};
+	struct wire_msg msg = {.op = WIRE_IOCTL, .arg = {cmd, arg}};
+	int64_t rc = descriptor_ask(fd, descriptor, &msg, NULL);
 
-	if (vfs_command((unsigned int)cmd))
-		return REAL(ioctl)(fd, cmd, arg);
-	return (int)shim_result(descriptor_ask(fd, descriptor, &msg, NULL));
+	*ret_no_file = msg.flags & WIRE_NO_FILE;
+	return rc;
+}
+
+/* By what is known of the number. False: that is not enough. */
+static bool known_ioctl(int fd, unsigned long cmd, uint64_t arg, int64_t *ret_rc)
+{
+	struct descriptor descriptor;
+	bool no_file;
+
+	if (vfs_command((unsigned int)cmd) ||
+	    !descriptor_remote(fd, descriptor_slot(fd), &descriptor))
+		return false;
+	*ret_rc = remote_ioctl(fd, &descriptor, (unsigned int)cmd, arg, &no_file);
+	if (no_file)
+		descriptor_forget(fd);
+	return !no_file;
 }
 
 __attribute__((noinline)) static int slow_ioctl(int fd, unsigned long cmd, uint64_t arg)
 {
 	struct descriptor descriptor;
-	int rc = descriptor_find(fd, &descriptor);
+	bool no_file;
+	int64_t result;
+	int rc;
 
+	if (known_ioctl(fd, cmd, arg, &result))
+		return (int)shim_result(result);
+	rc = descriptor_find(fd, &descriptor);
 	if (rc == -ENOENT)
 		return REAL(ioctl)(fd, cmd, arg);
 	if (rc)
 		return (int)shim_result(rc);
-	if (!descriptor.local)
-		return remote_ioctl(fd, &descriptor, cmd, arg);
-	return (int)shim_result(local_ioctl(fd, descriptor.local, (unsigned int)cmd, arg));
+	if (descriptor.local)
+		return (int)shim_result(local_ioctl(fd, descriptor.local, (unsigned int)cmd, arg));
+	if (vfs_command((unsigned int)cmd))
+		return REAL(ioctl)(fd, cmd, arg);
+	return (int)shim_result(remote_ioctl(fd, &descriptor, (unsigned int)cmd, arg, &no_file));
 }
 
 static int call_ioctl(int fd, unsigned long cmd, uint64_t arg)

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/inject.h"
 #include "core/client.h"
+#include "frontend/service/channel.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +32,8 @@ struct connection {
 	struct client client; /* first: client_ops get it */
 	struct service *service;
 	struct peer *peer;
-	int sock;
+	struct channel channel;
+	struct client_window window; /* our copy */
 	/* A descriptor was taken back during this call: its file goes after it, when no lock is held. */
 	struct endpoint *withdrawn;
 	/* A descriptor could not be handed out, and its hang-up was seen at once: the call waits until that has had its effect. */
@@ -46,10 +48,10 @@ static struct connection *of_client(struct client *client)
 /* Asks the caller something: the answer's result; a descriptor goes out or comes in. */
 static int64_t ask(struct connection *connection, struct wire_msg *msg, int fd, int *ret_fd)
 {
-	int rc = wire_send(connection->sock, msg, fd);
+	int rc = channel_send(&connection->channel, msg, fd);
 
 	if (!rc)
-		rc = wire_recv(connection->sock, msg, ret_fd);
+		rc = channel_recv(&connection->channel, msg, ret_fd);
 	return rc ? rc : msg->result;
 }
 
@@ -182,16 +184,60 @@ static int64_t serve_file(struct connection *connection, struct file *file, stru
 	}
 }
 
+/* What came with the request is looked at in a copy of ours: the caller may write to the ring meanwhile. */
+static void window_open(struct connection *connection)
+{
+	const struct client_window *theirs = &connection->channel.ring->window;
+	struct client_window *window = &connection->window;
+
+	memcpy(window, theirs, offsetof(struct client_window, bytes));
+	if (!window->len || window->len > CLIENT_WINDOW_MAX)
+		return;
+	memcpy(window->bytes, theirs->bytes, window->len);
+	window->dirty_first = window->dirty_end = 0;
+	connection->client.window = window;
+}
+
+static void window_close(struct connection *connection)
+{
+	struct client_window *theirs = &connection->channel.ring->window;
+	const struct client_window *window = &connection->window;
+	uint32_t first = window->dirty_first, end = window->dirty_end;
+
+	theirs->dirty_first = first;
+	theirs->dirty_end = end;
+	memcpy(theirs->bytes + first, window->bytes + first, end - first);
+	connection->client.window = NULL;
+}
+
+static int64_t serve_file_windowed(struct connection *connection, struct file *file,
+				   struct wire_msg *msg, int *ret_fd)
+{
+	bool windowed = msg->flags & WIRE_WINDOW && connection->channel.ring;
+	int64_t rc;
+
+	msg->flags = 0;
+	connection->window.dirty_first = connection->window.dirty_end = 0;
+	if (windowed)
+		window_open(connection);
+	rc = serve_file(connection, file, msg, ret_fd);
+	if (windowed)
+		window_close(connection);
+	return rc;
+}
+
 static int64_t serve_endpoint(struct connection *connection, struct wire_msg *msg, int *ret_fd)
 {
 	struct endpoint *endpoint = service_find(connection->service, msg->id), *withdrawn;
 	int64_t rc;
 
-	if (!endpoint)
+	if (!endpoint) {
+		msg->flags = WIRE_NO_FILE;
 		return -EIO;
+	}
 	connection->withdrawn = NULL;
 	connection->refused = false;
-	rc = serve_file(connection, endpoint->file, msg, ret_fd);
+	rc = serve_file_windowed(connection, endpoint->file, msg, ret_fd);
 	endpoint_put(endpoint);
 	if (connection->refused)
 		service_settle(connection->service);
@@ -253,7 +299,7 @@ static void serve(struct connection *connection, struct wire_msg *msg, int a)
 	msg->op = WIRE_REPLY;
 	msg->inject = inject_left();
 	inject_arm(0);
-	wire_send(connection->sock, msg, fd);
+	channel_send(&connection->channel, msg, fd);
 	if (fd >= 0)
 		close(fd);
 }
@@ -327,37 +373,45 @@ static void peer_put(struct service *service, struct peer *peer)
 static bool hello(struct connection *connection)
 {
 	struct service *service = connection->service;
+	struct channel *channel = &connection->channel;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	struct wire_msg msg;
+	int memory;
 
-	if (wire_recv(connection->sock, &msg, NULL) || msg.op != WIRE_HELLO ||
-	    getsockopt(connection->sock, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+	if (wire_recv(channel->sock, &msg, &memory))
+		return false;
+	msg.flags = memory >= 0 && !channel_map_ring(channel, memory) ? WIRE_RING : 0;
+	if (memory >= 0)
+		close(memory);
+	if (msg.op != WIRE_HELLO || getsockopt(channel->sock, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return false;
 	connection->peer = peer_get(service, cred.pid, msg.arg[0]);
 	if (!connection->peer)
 		return false;
-	connection->client = (struct client){&remote_client_ops, connection->peer->mm};
+	connection->client = (struct client){.ops = &remote_client_ops, .mm = connection->peer->mm};
 	memcpy(msg.id, service->id, sizeof(msg.id));
 	msg.op = WIRE_REPLY;
 	msg.result = service->pid;
-	return !wire_send(connection->sock, &msg, -1);
+	return !wire_send(channel->sock, &msg, -1);
 }
 
 static void *connection_run(void *arg)
 {
 	struct connection *connection = arg;
+	struct channel *channel = &connection->channel;
 	struct wire_msg msg;
 	int a;
 
 	service_enter(connection->service);
 	if (hello(connection)) {
-		while (!wire_recv(connection->sock, &msg, &a))
+		while (!channel_recv(channel, &msg, &a))
 			serve(connection, &msg, a);
 	}
 	if (connection->peer)
 		peer_put(connection->service, connection->peer);
-	close(connection->sock);
+	channel_done(channel);
+	close(channel->sock);
 	free(connection);
 	return NULL;
 }
@@ -368,7 +422,7 @@ void connection_start(struct service *service, int sock)
 
 	if (connection) {
 		connection->service = service;
-		connection->sock = sock;
+		channel_init(&connection->channel, sock, RING_SERVICE, service->mode);
 		if (!service_thread(connection_run, connection))
 			return;
 		free(connection);

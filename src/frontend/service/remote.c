@@ -3,6 +3,7 @@
 #include "frontend/service/remote.h"
 
 #include "base/alloc.h"
+#include "base/guard.h"
 #include "base/inject.h"
 #include "frontend/service/quiet.h"
 
@@ -14,25 +15,49 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IDLE_MAX (int)(sizeof(((struct remote_host *)0)->idle) / sizeof(int))
+#define IDLE_MAX (sizeof(((struct remote_host *)0)->idle) / sizeof(struct remote_link *))
 
 void remotes_init(struct remotes *remotes, const struct remote_ops *ops)
 {
 	remotes->ops = ops;
 	lock_init(&remotes->lock, RANK_ENDPOINTS);
 	SLIST_INIT(&remotes->hosts);
+	LIST_INIT(&remotes->links);
 	if (getrandom(&remotes->cookie, sizeof(remotes->cookie), 0) < 0)
 		remotes->cookie = (uint64_t)getpid();
+}
+
+/* Owns a socket that is in its place. */
+static struct remote_link *link_new(struct remotes *remotes, int sock)
+{
+	struct remote_link *link = mem_zalloc(sizeof(*link));
+
+	if (!link)
+		return NULL;
+	channel_init(&link->channel, sock, RING_CLIENT, remotes->mode);
+	LOCK_SCOPED(&remotes->lock);
+	LIST_INSERT_HEAD(&remotes->links, link, entry);
+	return link;
+}
+
+static void link_free(struct remotes *remotes, struct remote_link *link)
+{
+	lock_take(&remotes->lock);
+	LIST_REMOVE(link, entry);
+	lock_release(&remotes->lock);
+	remotes->ops->unplace(link->channel.sock);
+	channel_done(&link->channel);
+	free(link);
 }
 
 void remotes_done(struct remotes *remotes)
 {
 	struct remote_host *host;
 
+	while (!LIST_EMPTY(&remotes->links))
+		link_free(remotes, LIST_FIRST(&remotes->links));
 	while ((host = SLIST_FIRST(&remotes->hosts))) {
 		SLIST_REMOVE_HEAD(&remotes->hosts, entry);
-		while (host->n_idle)
-			remotes->ops->unplace(host->idle[--host->n_idle]);
 		free(host);
 	}
 	lock_done(&remotes->lock);
@@ -70,22 +95,26 @@ static struct remote_host *host_get(struct remotes *remotes, const struct wire_m
 	return host;
 }
 
-static void idle_push(struct remotes *remotes, struct remote_host *host, int sock)
+static void idle_push(struct remotes *remotes, struct remote_host *host, struct remote_link *link)
 {
-	lock_take(&remotes->lock);
-	if (host->n_idle < IDLE_MAX) {
-		host->idle[host->n_idle++] = sock;
-		sock = -1;
+	for (size_t i = 0; i < IDLE_MAX; i++) {
+		struct remote_link *none = NULL;
+
+		if (atomic_compare_exchange_strong(&host->idle[i], &none, link))
+			return;
 	}
-	lock_release(&remotes->lock);
-	if (sock >= 0)
-		remotes->ops->unplace(sock);
+	link_free(remotes, link);
 }
 
-static int idle_pop(struct remotes *remotes, struct remote_host *host)
+static struct remote_link *idle_pop(struct remote_host *host)
 {
-	LOCK_SCOPED(&remotes->lock);
-	return host->n_idle ? host->idle[--host->n_idle] : -1;
+	struct remote_link *link = NULL;
+
+	for (size_t i = 0; i < IDLE_MAX && !link; i++) {
+		if (atomic_load_explicit(&host->idle[i], memory_order_relaxed))
+			link = atomic_exchange(&host->idle[i], NULL);
+	}
+	return link;
 }
 
 /* Sends the service an end of a new connection: ours, in its place, or -errno. */
@@ -110,36 +139,57 @@ static int connect_by(struct remotes *remotes, int fd)
 	return rc == -EPIPE ? -EIO : rc;
 }
 
-/* A connection that has been greeted, and whose it is. */
-static int greet(struct remotes *remotes, int fd, struct remote_host **ret_host)
+/* Says who we are. Without a ring the socket does. 0 or -errno; -EPIPE or another: it is no use. */
+static int say_hello(struct channel *channel, struct wire_msg *hello)
+{
+	int memory = channel_make_ring(channel), rc;
+
+	rc = wire_send(channel->sock, hello, memory);
+	if (memory >= 0)
+		close(memory);
+	if (!rc)
+		rc = wire_recv(channel->sock, hello, NULL);
+	if (!rc && !(hello->flags & WIRE_RING))
+		channel_done(channel);
+	return rc;
+}
+
+/* A connection that has been greeted, and whose it is. 0 or -errno. */
+static int greet(struct remotes *remotes, int fd, struct remote_host **ret_host,
+		 struct remote_link **ret_link)
 {
 	struct wire_msg hello = {.op = WIRE_HELLO, .arg = {remotes->cookie}};
+	struct remote_link *link;
 	struct remote_host *host = NULL;
 	int sock = connect_by(remotes, fd), rc;
 
 	if (sock < 0)
 		return sock;
-	rc = wire_send(sock, &hello, -1);
-	if (!rc)
-		rc = wire_recv(sock, &hello, NULL);
+	link = link_new(remotes, sock);
+	if (!link) {
+		remotes->ops->unplace(sock);
+		return -ENOMEM;
+	}
+	rc = say_hello(&link->channel, &hello);
 	if (!rc)
 		host = host_get(remotes, &hello);
 	if (!host) {
-		remotes->ops->unplace(sock);
+		link_free(remotes, link);
 		return rc ? -EIO : -ENOMEM;
 	}
 	*ret_host = host;
-	return sock;
+	*ret_link = link;
+	return 0;
 }
 
 int remote_attach(struct remotes *remotes, int fd, struct remote_host **ret_host)
 {
-	int sock = greet(remotes, fd, ret_host);
+	struct remote_link *link;
+	int rc = greet(remotes, fd, ret_host, &link);
 
-	if (sock < 0)
-		return sock;
-	idle_push(remotes, *ret_host, sock);
-	return 0;
+	if (!rc)
+		idle_push(remotes, *ret_host, link);
+	return rc;
 }
 
 /* A callback, of which the receipt ended with `rc`: fills in the answer and returns the descriptor that goes with it. */
@@ -173,20 +223,90 @@ static int answer(struct remotes *remotes, struct wire_msg *msg, int rc, int fd)
 	}
 }
 
+/* ---- the window ---- */
+
+/* Numbers below are no addresses: the first page can't be mapped. */
+#define NO_ADDRESS 4096
+
+/* Stores what is there. Nobody sees that, whoever else stores. */
+static bool writable(uint64_t at)
+{
+	void *word = (void *)(uintptr_t)(at & ~(uint64_t)7);
+	uint64_t there = 0, before;
+
+	do {
+		before = there;
+		if (guard_exchange(word, &there, before))
+			return false;
+	} while (there != before);
+	return true;
+}
+
+/* What of the caller's memory the request is about: structs begin with their size. 0: too much, or nothing. */
+static size_t about(const struct wire_msg *msg, uint64_t *ret_at)
+{
+	uint32_t size = 0;
+
+	switch (msg->op) {
+	case WIRE_IOCTL:
+		*ret_at = msg->arg[1];
+		if (*ret_at >= NO_ADDRESS)
+			guard_copy(&size, (const void *)(uintptr_t)*ret_at, sizeof(size));
+		return size;
+	case WIRE_READ:
+	case WIRE_WRITE:
+		*ret_at = msg->arg[0];
+		return msg->arg[1];
+	default:
+		return 0;
+	}
+}
+
+static void window_open(struct channel *channel, struct wire_msg *msg)
+{
+	struct client_window *window;
+	uint64_t at = 0;
+	size_t len = channel->ring ? about(msg, &at) : 0;
+
+	if (!len || len > CLIENT_WINDOW_MAX)
+		return;
+	window = &channel->ring->window;
+	if (guard_copy(window->bytes, (const void *)(uintptr_t)at, len))
+		return;
+	window->at = at;
+	window->len = (uint32_t)len;
+	window->dirty_first = window->dirty_end = 0;
+	window->writable = msg->op != WIRE_WRITE && writable(at) && writable(at + len - 1);
+	msg->flags |= WIRE_WINDOW;
+}
+
+/* What the service wrote there. That another thread has taken the memory away meanwhile the service can't know. */
+static int window_close(struct channel *channel, uint64_t at)
+{
+	const struct client_window *window = &channel->ring->window;
+	uint32_t first = window->dirty_first, end = window->dirty_end;
+
+	if (first >= end || end > CLIENT_WINDOW_MAX)
+		return 0;
+	return guard_copy((void *)(uintptr_t)(at + first), window->bytes + first, end - first);
+}
+
+/* ---- calls ---- */
+
 /* `fd` goes along with what has to have it. */
-static int64_t exchange(struct remotes *remotes, int sock, struct wire_msg *msg, int fd,
-			int *ret_fd)
+static int64_t exchange(struct remotes *remotes, struct channel *channel, struct wire_msg *msg,
+			int fd, int *ret_fd)
 {
 	int rc, with;
 
 	msg->inject = inject_left();
-	rc = wire_send(sock, msg, msg->op == WIRE_READ ? fd : -1);
+	rc = channel_send(channel, msg, msg->op == WIRE_READ ? fd : -1);
 	if (rc)
 		return rc;
 	inject_arm(0);
 	for (;;) {
 		fd = -1;
-		rc = wire_recv(sock, msg, &fd);
+		rc = channel_recv(channel, msg, &fd);
 		if (rc && rc != -EMFILE)
 			return -EPIPE;
 		if (msg->op == WIRE_REPLY) {
@@ -195,9 +315,11 @@ static int64_t exchange(struct remotes *remotes, int sock, struct wire_msg *msg,
 		}
 		with = answer(remotes, msg, rc, fd);
 		msg->op = WIRE_REPLY;
-		rc = wire_send(sock, msg, with);
-		if (rc)
+		rc = channel_send(channel, msg, with);
+		if (rc) {
+			msg->op = 0;
 			return -EPIPE;
+		}
 	}
 	if (ret_fd)
 		*ret_fd = fd;
@@ -206,25 +328,42 @@ static int64_t exchange(struct remotes *remotes, int sock, struct wire_msg *msg,
 	return rc ? rc : msg->result;
 }
 
+static int64_t exchange_windowed(struct remotes *remotes, struct channel *channel,
+				 struct wire_msg *msg, int fd, int *ret_fd)
+{
+	uint64_t at;
+	int64_t result;
+	bool windowed;
+
+	window_open(channel, msg);
+	windowed = msg->flags & WIRE_WINDOW;
+	at = windowed ? channel->ring->window.at : 0;
+	result = exchange(remotes, channel, msg, fd, ret_fd);
+	if (windowed && msg->op == WIRE_REPLY && window_close(channel, at))
+		result = -EFAULT;
+	return result;
+}
+
 int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, struct wire_msg *msg,
 		    int *ret_fd)
 {
-	int sock = idle_pop(remotes, host);
+	struct remote_link *link = idle_pop(host);
 	int64_t result;
+	int rc = 0;
 
-	if (sock < 0)
-		sock = fd < 0 ? -EIO : greet(remotes, fd, &host);
-	if (sock < 0)
-		return sock;
+	if (!link)
+		rc = fd < 0 ? -EIO : greet(remotes, fd, &host, &link);
+	if (rc)
+		return rc;
 	msg->flags = 0;
-	result = exchange(remotes, sock, msg, fd, ret_fd);
+	result = exchange_windowed(remotes, &link->channel, msg, fd, ret_fd);
 	if (result == -EPIPE && msg->op != WIRE_REPLY) {
-		remotes->ops->unplace(sock);
+		link_free(remotes, link);
 		return -EIO;
 	}
 	if (msg->flags & WIRE_MAPPED)
 		atomic_store(&host->mapped, true);
-	idle_push(remotes, host, sock);
+	idle_push(remotes, host, link);
 	return result;
 }
 
@@ -255,13 +394,11 @@ void remotes_going(struct remotes *remotes, uint64_t va, uint64_t len)
 
 void remotes_moved(struct remotes *remotes, int from, int to)
 {
-	struct remote_host *host;
+	struct remote_link *link;
 
 	LOCK_SCOPED(&remotes->lock);
-	SLIST_FOREACH(host, &remotes->hosts, entry) {
-		for (int i = 0; i < host->n_idle; i++) {
-			if (host->idle[i] == from)
-				host->idle[i] = to;
-		}
+	LIST_FOREACH(link, &remotes->links, entry) {
+		if (link->channel.sock == from)
+			link->channel.sock = to;
 	}
 }

@@ -8,6 +8,7 @@
 #define UIOMMUFD_SERVICE_REMOTE_H
 
 #include "base/lock.h"
+#include "frontend/service/channel.h"
 #include "frontend/service/identity.h"
 #include "frontend/service/wire.h"
 
@@ -28,14 +29,19 @@ struct remote_ops {
 	void (*fd_close)(int fd);
 };
 
+/* A connection of this process. */
+struct remote_link {
+	struct channel channel;
+	LIST_ENTRY(remote_link) entry;
+};
+
 /* A service that this process is attached to. Lives as long as struct remotes. */
 struct remote_host {
 	uint64_t id[2];
 	pid_t pid;
 	SLIST_ENTRY(remote_host) entry;
-	int idle[8]; /* connections that no thread uses */
-	int n_idle;
-	atomic_bool mapped; /* it has, or had, mappings of our memory */
+	struct remote_link *_Atomic idle[8]; /* connections that no thread uses */
+	atomic_bool mapped;		     /* it has, or had, mappings of our memory */
 };
 
 struct remotes {
@@ -43,8 +49,11 @@ struct remotes {
 	uint64_t cookie; /* tells this process from another one that has the same pid later */
 	struct lock lock;
 	SLIST_HEAD(, remote_host) hosts;
+	LIST_HEAD(, remote_link) links; /* all of them */
+	enum ring_mode mode;
 };
 
+/* guard_init() must have succeeded before a call is made. */
 void remotes_init(struct remotes *remotes, const struct remote_ops *ops);
 /* Closes all connections. No call is in flight. */
 void remotes_done(struct remotes *remotes);
@@ -56,7 +65,7 @@ int remote_attach(struct remotes *remotes, int fd, struct remote_host **ret_host
 /*
  * Makes a request and serves the callbacks until it is done: its result. fd is a descriptor of the service's, to attach
  * another connection by if all are in use; -1 if there is none. *ret_fd (may be NULL) is -1 or a descriptor that came
- * with the reply. -EIO if the service is gone.
+ * with the reply. -EIO if the service is gone; with WIRE_NO_FILE in msg->flags, if the file is.
  */
 int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, struct wire_msg *msg,
 		    int *ret_fd);

@@ -21,6 +21,7 @@
 #include "core/file.h"
 #include "core/host.h"
 #include "frontend/service/identity.h"
+#include "frontend/service/ring.h"
 #include "frontend/service/wire.h"
 
 #include <pthread.h>
@@ -89,6 +90,7 @@ struct service {
 	void *owner;		  /* the hooks' */
 	struct client *program;	  /* whose memory this is; set by the owner before the start */
 	struct machine_host host; /* for the owner's machines */
+	enum ring_mode mode;	  /* of connections from now on; for tests */
 	uint64_t id[2];
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */

@@ -13,9 +13,10 @@
 
 enum wire_op {
 	/* What any client asks. id names the file. */
-	WIRE_HELLO = 1, /* the first; arg: cookie; the reply: the service's id, and its pid */
-	WIRE_IOCTL,	/* arg: cmd, argument */
-	WIRE_READ,	/* arg: address, count, position; carries a descriptor of the file */
+	/* The first, over the socket, with a ring's memory; arg: cookie; the reply: the service's id and pid, and WIRE_RING */
+	WIRE_HELLO = 1,
+	WIRE_IOCTL, /* arg: cmd, argument */
+	WIRE_READ,  /* arg: address, count, position; carries a descriptor of the file */
 	WIRE_WRITE,
 	WIRE_POLL,
 	WIRE_MMAP, /* arg: offset, length, prot, flags; the reply: fd, fd_offset, length, piece, trap */
@@ -67,6 +68,12 @@ struct wire_msg {
 
 /* In WIRE_REPLY's flags: mappings of the client's memory exist, so it has to tell when memory goes. */
 #define WIRE_MAPPED 1u
+/* ... there is no such file: nothing was done. */
+#define WIRE_NO_FILE 4u
+/* In a request's: the ring's window holds a piece of the caller's memory. */
+#define WIRE_WINDOW 8u
+/* In WIRE_REPLY's of the first: from now on there is a ring. */
+#define WIRE_RING 2u
 
 /* 0 or -errno (-EPIPE: the other side is gone). fd < 0: none. */
 int wire_send(int sock, const struct wire_msg *msg, int fd);

@@ -5,6 +5,7 @@
 #include "frontend/tables.h"
 
 #include "base/alloc.h"
+#include "base/guard.h"
 #include "base/inject.h"
 #include "core/client.h"
 #include "frontend/service/remote.h"
@@ -201,6 +202,7 @@ static void test_remote_call(void **state)
 	file_init(&probe.file, &probe_ops);
 	assert_int_equal(service_install(service, &probe.file, &fd, &endpoint), 0);
 	identity_of(fd, &identity);
+	assert_int_equal(guard_init(NULL), 0);
 	remotes_init(&remotes, &remote_ops);
 	assert_int_equal(remote_attach(&remotes, fd, &host), 0);
 	assert_int_equal(remote_attach(&remotes, fd, &again), 0);

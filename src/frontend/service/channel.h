@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection: a socket, and mostly a ring beside it. Messages go through the ring's page; over the socket go those with a descriptor, and all
+ * where there is no ring. Sides take turns, the client begins.
+ *
+ * The service sleeps on the socket, so that it hears of the client's end at once, and without a ring's wake-up. The client sleeps on the page, which
+ * costs less, and looks at the socket ten times a second.
+ */
+#ifndef UIOMMUFD_SERVICE_CHANNEL_H
+#define UIOMMUFD_SERVICE_CHANNEL_H
+
+#include <stdatomic.h>
+
+#include "frontend/service/ring.h"
+
+struct channel {
+	atomic_int sock; /* the owner's: it may get another number while nobody waits */
+	enum ring_side side;
+	struct ring *ring; /* NULL: there is none */
+	struct ring_spin spin;
+};
+
+/* The sides. `mode`: whether to look for messages before one sleeps. */
+void channel_init(struct channel *channel, int sock, enum ring_side side, enum ring_mode mode);
+/* Unmaps the ring. */
+void channel_done(struct channel *channel);
+
+/* The client's: makes a ring, and a descriptor for the service to map it by. -errno: there is none. */
+int channel_make_ring(struct channel *channel);
+/* The service's: maps it. Memory that could vanish under us is refused: -EINVAL; or -errno. */
+int channel_map_ring(struct channel *channel, int fd);
+
+/* As wire_send() and wire_recv(). */
+int channel_send(struct channel *channel, const struct wire_msg *msg, int fd);
+int channel_recv(struct channel *channel, struct wire_msg *ret_msg, int *ret_fd);
+
+#endif
