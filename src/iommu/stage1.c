@@ -62,16 +62,15 @@ static uint64_t table_sizes(const struct pt_config *config)
 	return sizes;
 }
 
-/* Begins at the lowest table that is known to lead to the address. False: at the top. */
-static bool start_below(const struct trip *trip, struct pt_walk *walk)
+bool stage1_begin(const struct pt_config *config, const struct iotlb_space *space,
+		  const struct stage1_caches *caches, const struct stage1_request *request,
+		  struct pt_walk *walk)
 {
-	const struct pt_config *config = trip->config;
 	struct iotlb_hit hit;
 
 	pt_walk_start(config, walk);
-	if (!trip->caches->tables ||
-	    !iotlb_find(trip->caches->tables, trip->space, table_sizes(config), trip->request->iova,
-			trip->request->perm, &hit))
+	if (!caches->tables || !iotlb_find(caches->tables, space, table_sizes(config),
+					   request->iova, request->perm, &hit))
 		return false;
 	walk->table = hit.address;
 	walk->perm = hit.perm;
@@ -125,7 +124,8 @@ static int walk_down(const struct trip *trip, struct pt_walk *walk)
  */
 static int walk_tables(const struct trip *trip, struct pt_walk *walk)
 {
-	if (start_below(trip, walk) && !walk_down(trip, walk))
+	if (stage1_begin(trip->config, trip->space, trip->caches, trip->request, walk) &&
+	    !walk_down(trip, walk))
 		return 0;
 	for (unsigned int tries = 0; tries < MAX_TRIES; tries++) {
 		int rc;

@@ -27,6 +27,13 @@ int stage1_translate(const struct pt_config *config, struct iotlb_space *space,
 		     const struct stage1_caches *caches, const struct stage1_request *request,
 		     const struct pt_memory *memory, struct stage1 *ret);
 
+/*
+ * Begins a walk where a miss does: at the lowest table that is known to lead to the address of the request. False: at the top.
+ */
+bool stage1_begin(const struct pt_config *config, const struct iotlb_space *space,
+		  const struct stage1_caches *caches, const struct stage1_request *request,
+		  struct pt_walk *walk);
+
 /* What is dropped: translations, and the tables above them too. */
 enum stage1_drop {
 	STAGE1_LEAF,

@@ -78,13 +78,22 @@ static bool from_device(const struct stage1_watch *watch, const struct stage1 *f
 	return watch->caches->device && iotlb_times_of(watch->caches->device, found->version);
 }
 
-static void say_missing(const struct stage1_watch *watch, const struct stage1 *found,
-			bool from_device, char text[static STAGE1_MISSING_BYTES])
+/*
+ * What has to go: the translation alone, or tables above it too? Those only if a miss would begin at one that `walk`, which has come from the top, has not met.
+ */
+static enum stage1_drop needed(const struct stage1_watch *watch, const struct pt_walk *walk,
+			       bool failed)
 {
-	snprintf(text, STAGE1_MISSING_BYTES,
-		 "IOMMU_HWPT_INVALIDATE of page table %u with addr %#llx, npages %llu",
-		 watch->request->hwpt_id, (unsigned long long)found->first,
-		 ((unsigned long long)found->last - found->first) / 4096 + 1);
+	const uint64_t in_table = ((uint64_t)1 << watch->config->page_shift) - 1;
+	struct pt_walk cached = {0};
+	unsigned int i, met = walk->trail_len + failed; /* with the entry that it failed at */
+
+	pt_walk_start(watch->config, &cached);
+	if (!watch->begin(watch, &cached))
+		return STAGE1_LEAF;
+	i = walk->trail_top - cached.level;
+	return i < met && (walk->trail[i].address & ~in_table) == cached.table ? STAGE1_LEAF
+									       : STAGE1_TABLES;
 }
 
 static double ms_since(uint64_t when)
@@ -93,7 +102,7 @@ static double ms_since(uint64_t when)
 }
 
 static void tell(struct sanitizer *sanitizer, const struct stage1_watch *watch,
-		 const struct stage1 *found, const char *tables)
+		 const struct stage1 *found, enum stage1_drop drop, const char *tables)
 {
 	const struct stage1_request *request = watch->request;
 	const char *name;
@@ -104,8 +113,7 @@ static void tell(struct sanitizer *sanitizer, const struct stage1_watch *watch,
 		snprintf(changed, sizeof(changed),
 			 "; it came %.3f ms ago, and was right %.3f ms ago: changed since",
 			 ms_since(times->born), ms_since(times->checked));
-	(watch->say_missing ? watch->say_missing : say_missing)(
-		watch, found, times && from_device(watch, found), missing);
+	watch->say_missing(watch, found, times && from_device(watch, found), drop, missing);
 	sanitizer_found(sanitizer,
 			(uintptr_t)found->version ^ found->seen << 48 ^ found->first ^
 				(uint64_t)request->hwpt_id << 52,
@@ -141,7 +149,7 @@ int stage1_watch(struct sanitizer *sanitizer, const struct stage1_watch *watch,
 		return -EAGAIN;
 	} else {
 		say_tables(&walk, rc, tables);
-		tell(sanitizer, watch, found, tables);
+		tell(sanitizer, watch, found, needed(watch, &walk, rc), tables);
 	}
 	found->version = NULL;
 	return 0;

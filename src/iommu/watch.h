@@ -17,12 +17,12 @@ struct stage1_watch {
 	const struct stage1_caches *caches;
 	const struct stage1_request *request;
 	const struct pt_memory *memory;
-	/*
-	 * What should have been done, in words: `from_device` is the device's TLB that holds the translation. NULL: an invalidation of the
-	 * page table by its own type.
-	 */
+	/* Begins a walk where a miss would: at the lowest table that is cached. False: none is. */
+	bool (*begin)(const struct stage1_watch *watch, struct pt_walk *walk);
+	/* What should have been done and no more, in words. `from_device`: it is the device's TLB that holds the translation. */
 	void (*say_missing)(const struct stage1_watch *watch, const struct stage1 *found,
-			    bool from_device, char text[static STAGE1_MISSING_BYTES]);
+			    bool from_device, enum stage1_drop drop,
+			    char text[static STAGE1_MISSING_BYTES]);
 };
 
 /*

@@ -91,7 +91,7 @@ static void page_that_has_gone(void **state)
 	assert_int_equal(read_at(0x1008), 0);
 	EXPECT_TOLD("stale translation", "00:04.0", "PASID 0", "reads at IOVA 0x1008",
 		    "IOTLB holds", "[0x1000, 0x1fff] is 0x1000000", "not present", "level 1",
-		    "IOMMU_HWPT_INVALIDATE", "addr 0x1000, npages 1");
+		    "IOMMU_HWPT_INVALIDATE", "addr 0x1000, npages 1, IOMMU_VTD_INV_FLAGS_LEAF");
 	/* Each stale entry once. */
 	assert_int_equal(read_at(0x1010), 0);
 	expect_nothing();
@@ -129,7 +129,23 @@ static void leaf_where_a_table_changed(void **state)
 	*x86_entry(&t, 0x1000, 2) = TABLES_END | X86_P | USER_RW;
 	assert_int_equal(world_invalidate(&w, hwpt, 0x1000, 1, IOMMU_VTD_INV_FLAGS_LEAF), 0);
 	assert_int_equal(read_at(0x1000), 0);
-	EXPECT_TOLD("stale translation", "tables say: 0x1001000");
+	EXPECT_TOLD("stale translation", "tables say: 0x1001000",
+		    "npages 1, flags 0: a table above");
+}
+
+/* Neither was invalidated: the same holds, though the IOTLB has the page. */
+static void table_that_changed(void **state)
+{
+	assert_int_equal(read_at(0x1000), 0);
+	((uint64_t *)(w.memory + TABLES_END))[1] = (DATA + PAGE) | X86_P | USER_RW;
+	*x86_entry(&t, 0x1000, 2) = TABLES_END | X86_P | USER_RW;
+	assert_int_equal(read_at(0x1000), 0);
+	EXPECT_TOLD("IOTLB holds", "npages 1, flags 0: a table above");
+	*x86_entry(&t, 0x1000, 2) = 0;
+	assert_int_equal(read_at(0x1000), 0);
+	told[0] = '\0';
+	assert_int_equal(world_invalidate(&w, hwpt, 0x1000, 1, 0), 0);
+	assert_int_equal(read_at(0x1000), -EFAULT);
 }
 
 static void device_that_keeps_its_tlb(void **state)
@@ -163,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(page_that_has_moved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(right_that_was_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leaf_where_a_table_changed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(table_that_changed, set_up, tear_down),
 		cmocka_unit_test(device_that_keeps_its_tlb),
 		cmocka_unit_test_setup_teardown(after_unmap, set_up, tear_down),
 	};

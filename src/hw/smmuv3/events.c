@@ -70,18 +70,34 @@ void smmu_report(struct domain *domain, struct iommu_dev *dev, const struct stag
 		      sizeof(event));
 }
 
-/* What the device's own TLB has only ATC_INV drops. A descriptor that has changed shows as tables that say something else. */
-void smmu_say_missing(const struct stage1_watch *watch, const struct stage1 *found,
-		      bool from_device, char text[static STAGE1_MISSING_BYTES])
+static unsigned int stream_of(const struct stage1_watch *watch)
 {
-	const struct smmuv3_device *device = smmu_device_of((struct iommu_dev *)watch->dev);
+	return smmu_device_of((struct iommu_dev *)watch->dev)->vsid;
+}
+
+/* What the device's own TLB has only ATC_INV drops. */
+void smmu_say_missing(const struct stage1_watch *watch, const struct stage1 *found,
+		      bool from_device, enum stage1_drop drop,
+		      char text[static STAGE1_MISSING_BYTES])
+{
 	unsigned long long first = found->first, last = found->last;
 
 	if (from_device)
 		snprintf(text, STAGE1_MISSING_BYTES, "ATC_INV of StreamID %#x for [%#llx, %#llx]",
-			 device->vsid, first, last);
+			 stream_of(watch), first, last);
 	else
-		snprintf(text, STAGE1_MISSING_BYTES,
-			 "TLBI_NH_VA for [%#llx, %#llx], or CFGI_CD of StreamID %#x", first, last,
-			 device->vsid);
+		snprintf(text, STAGE1_MISSING_BYTES, "TLBI_NH_VA for [%#llx, %#llx], %s", first,
+			 last,
+			 drop == STAGE1_LEAF ? "with Leaf"
+					     : "without Leaf: a table above it has changed");
+}
+
+/* Translations are found by their ASID, so those of another one are no matter. */
+void smmu_say_missing_cd(const struct stage1_watch *watch, const struct stage1 *found,
+			 bool from_device, enum stage1_drop drop,
+			 char text[static STAGE1_MISSING_BYTES])
+{
+	snprintf(text, STAGE1_MISSING_BYTES,
+		 "CFGI_CD of StreamID %#x%s, and TLBI_NH_ASID if its ASID is what it was",
+		 stream_of(watch), from_device ? ", ATC_INV" : "");
 }

@@ -13,8 +13,12 @@ void smmu_fault_pack(const struct smmu_fault *fault, struct stage1 *stage1);
 void smmu_report(struct domain *domain, struct iommu_dev *dev, const struct stage1_request *request,
 		 const struct stage1 *stage1);
 
-/* For the sanitizer: the command that a guest has left out. */
+/* For the sanitizer: the command that a guest has left out; the second: if it is a context descriptor that has changed. */
 void smmu_say_missing(const struct stage1_watch *watch, const struct stage1 *found,
-		      bool from_device, char text[static STAGE1_MISSING_BYTES]);
+		      bool from_device, enum stage1_drop drop,
+		      char text[static STAGE1_MISSING_BYTES]);
+void smmu_say_missing_cd(const struct stage1_watch *watch, const struct stage1 *found,
+			 bool from_device, enum stage1_drop drop,
+			 char text[static STAGE1_MISSING_BYTES]);
 
 #endif

@@ -3,6 +3,7 @@
 #include "hw/smmuv3/translate.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/cd.h"
@@ -249,30 +250,50 @@ static void refused(const struct trip *trip, struct stage1 *ret)
 		smmu_fault_pack(&trip->fault, ret);
 }
 
+struct smmu_watch {
+	struct stage1_watch watch;
+	const struct trip *trip;
+	uint64_t va;
+};
+
+static bool begin_walk(const struct stage1_watch *watch, struct pt_walk *walk)
+{
+	const struct smmu_watch *look = (const struct smmu_watch *)watch;
+
+	return smmu_tables_find(look->trip->viommu, look->trip->cd.asid, look->va, watch->config,
+				walk);
+}
+
 /* In a machine with a sanitizer: is what was found still what the descriptor and the tables say? */
 static int look_after(struct trip *trip, uint32_t ssid, struct stage1 *ret)
 {
 	struct sanitizer *sanitizer = trip->nested->iommu->machine->sanitizer;
 	const struct stage1_caches caches = {&trip->device->atc, &trip->nested->iommu->tlb,
 					     &trip->nested->iommu->walks};
-	uint64_t words[SMMU_CD_USED], va;
+	struct smmu_watch look = {
+		.watch = {.dev = &trip->device->dev,
+			  .caches = &caches,
+			  .request = trip->request,
+			  .memory = trip->memory,
+			  .begin = begin_walk,
+			  .say_missing = smmu_say_missing},
+		.trip = trip,
+	};
+	uint64_t words[SMMU_CD_USED], cached[SMMU_CD_USED];
 	const struct smmu_ttb *ttb;
 
 	if (!sanitizer ||
 	    smmu_cd_read(&trip->nested->ste, trip->memory, ssid, words, &trip->fault) ||
 	    smmu_cd_decode(&trip->nested->ste, words, &trip->cd))
 		return 0;
-	ttb = smmu_cd_ttb(&trip->cd, trip->request->iova, &va);
+	ttb = smmu_cd_ttb(&trip->cd, trip->request->iova, &look.va);
 	if (!ttb)
 		return 0;
-	return stage1_watch(sanitizer,
-			    &(struct stage1_watch){.dev = &trip->device->dev,
-						   .config = &ttb->tables,
-						   .caches = &caches,
-						   .request = trip->request,
-						   .memory = trip->memory,
-						   .say_missing = smmu_say_missing},
-			    ret);
+	look.watch.config = &ttb->tables;
+	if (smmu_cd_find(trip->viommu, trip->device, ssid, cached) &&
+	    memcmp(cached, words, sizeof(words)))
+		look.watch.say_missing = smmu_say_missing_cd;
+	return stage1_watch(sanitizer, &look.watch, ret);
 }
 
 int smmu_translate(struct domain *domain, struct iommu_dev *dev,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* First stages in the user's memory, nested on a second stage (VT-d 3.8 "Nested Translation"). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <uiommufd/iommufd.h>
@@ -16,6 +17,30 @@
 
 /* ---- translation ---- */
 
+struct vtd_watch {
+	struct stage1_watch watch;
+	const struct vtd_nested *nested;
+};
+
+static bool begin_walk(const struct stage1_watch *watch, struct pt_walk *walk)
+{
+	const struct vtd_nested *nested = ((const struct vtd_watch *)watch)->nested;
+
+	return stage1_begin(watch->config, &nested->space, watch->caches, watch->request, walk);
+}
+
+static void say_missing(const struct stage1_watch *watch, const struct stage1 *found,
+			bool from_device, enum stage1_drop drop,
+			char text[static STAGE1_MISSING_BYTES])
+{
+	snprintf(text, STAGE1_MISSING_BYTES,
+		 "IOMMU_HWPT_INVALIDATE of page table %u with addr %#llx, npages %llu, %s",
+		 watch->request->hwpt_id, (unsigned long long)found->first,
+		 ((unsigned long long)found->last - found->first) / 4096 + 1,
+		 drop == STAGE1_LEAF ? "IOMMU_VTD_INV_FLAGS_LEAF"
+				     : "flags 0: a table above it has changed");
+}
+
 static int translate(struct domain *domain, struct iommu_dev *dev,
 		     const struct stage1_request *request, const struct pt_memory *memory,
 		     struct stage1 *ret)
@@ -28,7 +53,10 @@ static int translate(struct domain *domain, struct iommu_dev *dev,
 	if (rc || !sanitizer)
 		return rc;
 	return stage1_watch(sanitizer,
-			    &(struct stage1_watch){dev, &nested->tables, &caches, request, memory},
+			    &(struct vtd_watch){{dev, &nested->tables, &caches, request, memory,
+						 begin_walk, say_missing},
+						nested}
+				     .watch,
 			    ret);
 }
 

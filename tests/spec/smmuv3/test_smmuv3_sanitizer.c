@@ -60,10 +60,18 @@ static void page_without_tlbi(void **state)
 {
 	*arm_entry(&t, VA, 3) += PAGE;
 	assert_int_equal(world_expect(&w, 0, VA, DATA), 0);
-	expect_report("stale translation: StreamID 0x20", "TLBI_NH_VA for [0x7f0012345000,");
+	expect_report("stale translation: StreamID 0x20",
+		      "TLBI_NH_VA for [0x7f0012345000, 0x7f0012345fff], with Leaf");
 	/* Once is enough. */
 	assert_int_equal(world_expect(&w, 0, VA, DATA), 0);
 	assert_int_equal(reports, 1);
+}
+
+static void table_without_tlbi(void **state)
+{
+	*arm_entry(&t, VA, 2) = 0;
+	assert_int_equal(world_expect(&w, 0, VA, DATA), 0);
+	expect_report("stale translation", "without Leaf: a table above");
 }
 
 static void page_with_tlbi(void **state)
@@ -117,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(page_without_tlbi),
+		TEST(table_without_tlbi),
 		TEST(page_with_tlbi),
 		TEST(right_taken_away),
 		TEST(descriptor_without_cfgi),
