@@ -135,9 +135,11 @@ int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b)
 {
 	struct service *service = endpoint->service;
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = endpoint};
+	struct epoll_event hang_up = {.events = 0, .data.ptr = endpoint};
 
 	lock_take(&service->lock);
-	if (epoll_ctl(service->epoll, EPOLL_CTL_ADD, b, &event)) {
+	if (epoll_ctl(service->epoll, EPOLL_CTL_ADD, b, &event) ||
+	    (service->closes >= 0 && epoll_ctl(service->closes, EPOLL_CTL_ADD, b, &hang_up))) {
 		lock_release(&service->lock);
 		return -errno;
 	}

@@ -51,6 +51,11 @@ void service_started(struct service *service);
 
 /* loop.c: the process. Returns if it is a thread of the program. */
 void service_main(struct service *service);
+/* Its parts: what it sets up; and the loop, which returns when the program is gone and nothing is served, or -EAGAIN. */
+int service_own_epoll(struct service *service);
+void service_own_signals(void);
+void service_own_limits(void);
+int service_loop(struct service *service);
 
 /* link.c: serves the program. */
 void *link_run(void *service);

@@ -56,6 +56,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	for (int i = 0; i < SERVICE_BUCKETS; i++)
 		LIST_INIT(&service->endpoints[i]);
 	service->link = -1;
+	service->closes = -1;
 	*ret_service = service;
 	return 0;
 }
@@ -89,7 +90,7 @@ static void on_fault(int sig, siginfo_t *info, void *ucontext)
 		signal(sig, SIG_DFL);
 }
 
-static void own_signals(void)
+void service_own_signals(void)
 {
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 
@@ -109,11 +110,19 @@ static void own_descriptors(struct service *service)
 	dup2(null, 0);
 	dup2(null, 1);
 	close(null);
-	service->epoll = epoll_create1(EPOLL_CLOEXEC);
-	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	(void)service_own_epoll(service);
 }
 
-static void own_limits(void)
+int service_own_epoll(struct service *service)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	service->epoll = epoll_create1(EPOLL_CLOEXEC);
+	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, service->wake, &event) ? -errno : 0;
+}
+
+void service_own_limits(void)
 {
 	struct rlimit limit;
 
@@ -252,26 +261,30 @@ static void loop_event(struct service *service, const struct epoll_event *event)
 	}
 }
 
-void service_main(struct service *service)
+int service_loop(struct service *service)
 {
-	struct epoll_event events[EVENTS] = {{.events = EPOLLIN}};
-	int n;
+	struct epoll_event events[EVENTS];
+	int n, rc = service_thread(link_thread, service);
 
-	service_enter(service);
-	own_descriptors(service);
-	if (!service->in_program) {
-		own_signals();
-		own_limits();
-	}
-	prctl(PR_SET_NAME, "uiommufd");
-	epoll_ctl(service->epoll, EPOLL_CTL_ADD, service->wake, events);
-	service_thread(link_thread, service);
 	service_started(service);
-	while (!loop_done(service)) {
+	while (!rc && !loop_done(service)) {
 		n = epoll_wait(service->epoll, events, EVENTS, -1);
 		for (int i = 0; i < n; i++)
 			loop_event(service, &events[i]);
 	}
+	return rc;
+}
+
+void service_main(struct service *service)
+{
+	service_enter(service);
+	own_descriptors(service);
+	if (!service->in_program) {
+		service_own_signals();
+		service_own_limits();
+	}
+	prctl(PR_SET_NAME, "uiommufd");
+	(void)service_loop(service);
 	if (!service->in_program)
 		syscall(SYS_exit_group, 0);
 }

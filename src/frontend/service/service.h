@@ -115,6 +115,7 @@ struct service {
 
 	/* Numbers in the service's table. */
 	int link_end, epoll, wake;
+	int closes; /* a second epoll, in which last closes stay until they are seen; -1: none (here.h) */
 	atomic_int started;
 };
 
