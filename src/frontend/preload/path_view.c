@@ -346,15 +346,3 @@ bool view_open_late(int dirfd, const char *path, int flags, int *ret_fd)
 		trace_open(dirfd, path, flags, *ret_fd);
 	return true;
 }
-
-int view_access(const struct vnode *vnode, int mode)
-{
-	switch (vnode->kind) {
-	case VNODE_DIR:
-		return (mode & W_OK) && geteuid() ? -EACCES : 0;
-	case VNODE_TEXT:
-		return (mode & X_OK) || ((mode & W_OK) && geteuid()) ? -EACCES : 0;
-	default:
-		return mode & X_OK ? -EACCES : 0;
-	}
-}

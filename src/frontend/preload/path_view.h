@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "frontend/preload/node_stat.h"
 #include "frontend/preload/path_walk.h"
 
 /*
@@ -41,10 +42,6 @@ bool view_real_path(const char *path, int error, char ret_path[static PATH_MAX])
 
 /* open() of a node, a directory too: a descriptor or -errno. Changes errno. */
 int view_open_node(const struct vnode *vnode, int flags);
-/* access() of it: 0 or -errno. */
-int view_access(const struct vnode *vnode, int mode);
-/* What stat says of a node. */
-void view_stat(const struct vnode *vnode, struct stat *ret_st);
 /*
  * Puts right what the real fstatat(dirfd, path, flags) answered: true if *ret_st is to be told
  * instead. The answer's own mode and link count betray the cases: our descriptors are sockets, as
