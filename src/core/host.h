@@ -8,6 +8,8 @@
 #ifndef UIOMMUFD_CORE_HOST_H
 #define UIOMMUFD_CORE_HOST_H
 
+#include <stdbool.h>
+
 struct client;
 struct shared_memory;
 struct machine;
@@ -48,6 +50,8 @@ struct machine_host_ops {
 
 struct machine_host {
 	const struct machine_host_ops *ops;
+	/* Programs can't map files here (the launcher): regions are offered for pread and pwrite alone. Constant once there are devices. */
+	bool no_mmap;
 };
 
 /* Threads and descriptors of this process itself: for machines that no frontend has given another. */

@@ -4,6 +4,8 @@
 
 #include "core/file.h"
 #include "mem/page.h"
+#include "core/host.h"
+#include "core/machine_impl.h"
 #include "pci/function.h"
 
 #define MSIX_ENTRY 16
@@ -146,7 +148,7 @@ static enum pci_piece page_piece(const struct pci_function *function, unsigned i
 	const struct uiommufd_window *window = find_window(&function->model, bar, page);
 	enum pci_piece piece = function->model.bar_write ? PCI_PIECE_STORES : PCI_PIECE_MEMORY;
 
-	if (!(function->bars[bar].flags & UIOMMUFD_BAR_MMAP))
+	if (!(function->bars[bar].flags & UIOMMUFD_BAR_MMAP) || function->machine->host->no_mmap)
 		return PCI_PIECE_NONE;
 	if (window)
 		piece = window_piece(window);
