@@ -105,15 +105,15 @@ void probe_descriptors(struct finding *ret_finding)
 	if (!r) {
 		finding_set(ret_finding, VERDICT_GOOD, "pidfd_getfd works");
 		finding_follows(ret_finding,
-				"Nothing today: descriptors that another process's ioctls name "
-				"are sent over its connection.");
+				"The launcher needs that; others send descriptors over their "
+				"connections.");
 		return;
 	}
 	finding_set(ret_finding, VERDICT_LIMITED, "pidfd_getfd is forbidden (%s)",
 		    strerror(abs(r)));
 	finding_follows(ret_finding,
-			"Nothing today: descriptors that another process's ioctls name are "
-			"sent over its connection.");
+			"There is no launcher for static programs: it needs the descriptors "
+			"that their calls name.");
 }
 
 static int try_listener(void *arg)
@@ -145,6 +145,9 @@ void probe_seccomp(struct finding *ret_finding)
 		finding_set(ret_finding, VERDICT_BAD, "no listener can be made (%s)",
 			    strerror(abs(r)));
 	finding_follows(ret_finding,
-			"Nothing today: they would serve static programs, which this version "
-			"of uiommufd doesn't.");
+			r && r != 253
+				? "Static programs, Go programs and those of another C library "
+				  "can't be served."
+				: "Static programs, Go programs and those of another C library are "
+				  "served by the launcher.");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds a program and tells whether a preload library would reach it. What counts is the file that
+ * Finds a program and tells whether a preload library would reach it, or the launcher is needed. What counts is the file that
  * the kernel executes in the end: for a script, that is its interpreter's, and its interpreter's
  * set-user-ID bits.
  */
@@ -81,7 +81,7 @@ int program_find(const char *name, struct program *program)
 {
 	int r;
 
-	program->by_shell = program->own_calls = false;
+	program->by_shell = program->launch = false;
 	if (!*name)
 		return refuse(program, -ENOENT, "the program's name is empty");
 	if (!strchr(name, '/'))
@@ -101,8 +101,8 @@ int program_find(const char *name, struct program *program)
 }
 
 /*
- * The dynamic linker ignores preload libraries when executing changes the rights. It doesn't, if
- * the file's owner is who we are already, or if nothing is gained (nosuid mounts, no_new_privs).
+ * When executing changes the rights, the dynamic linker ignores preload libraries, and a process with a filter may not execute with them. It
+ * doesn't change them if the file's owner is who we are already, or if nothing is gained (nosuid mounts, no_new_privs).
  */
 static int check_privileges(struct program *program, const char *path)
 {
@@ -114,24 +114,21 @@ static int check_privileges(struct program *program, const char *path)
 	if ((fs.f_flag & ST_NOSUID) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return 0;
 	if ((st.st_mode & S_ISUID) && (st.st_uid != getuid() || st.st_uid != geteuid()))
-		return refuse(
-			program, -EPERM,
-			"'%s' is set-user-ID: the dynamic linker refuses preload libraries for it; "
-			"run it as its owner, or run a copy without the bit",
-			path);
+		return refuse(program, -EPERM,
+			      "'%s' is set-user-ID, and nothing may be put in front of such a "
+			      "program's calls; run it as its owner, or run a copy without the bit",
+			      path);
 	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP) &&
 	    (st.st_gid != getgid() || st.st_gid != getegid()))
 		return refuse(program, -EPERM,
-			      "'%s' is set-group-ID: the dynamic linker refuses preload libraries "
-			      "for it; "
-			      "run a copy without the bit",
+			      "'%s' is set-group-ID, and nothing may be put in front of such a "
+			      "program's calls; run a copy without the bit",
 			      path);
 	if (getuid() && getxattr(path, "security.capability", NULL, 0) > 0)
-		return refuse(
-			program, -EPERM,
-			"'%s' has file capabilities: the dynamic linker refuses preload libraries "
-			"for it; run a copy without them, or run it as root",
-			path);
+		return refuse(program, -EPERM,
+			      "'%s' has file capabilities, and nothing may be put in front of such "
+			      "a program's calls; run a copy without them, or run it as root",
+			      path);
 	return 0;
 }
 
@@ -152,24 +149,15 @@ static int check_elf(struct program *program, const char *path, const struct exe
 			      "'%s' is built for %s, this uiommufd serves programs for %s", path,
 			      exe_machine_name(elf), exe_machine_name(&own));
 	if (!elf->interpreter[0]) {
-		if (is_loader(path, own.interpreter))
-			return 0;
-		return refuse(
-			program, -EPERM,
-			"'%s' is linked statically, which a preload library can't reach; link it "
-			"dynamically (without -static)",
-			path);
-	}
-	if (access(elf->interpreter, X_OK))
+		program->launch = !is_loader(path, own.interpreter);
+	} else if (access(elf->interpreter, X_OK)) {
 		return refuse(program, -ENOENT, "'%s' needs the loader %s, which is missing here",
 			      path, elf->interpreter);
-	if (strcmp(basename(elf->interpreter), basename(own.interpreter)))
-		return refuse(program, -EPERM,
-			      "'%s' uses another C library (its loader is %s, uiommufd's is %s); "
-			      "build it "
-			      "against this one",
-			      path, elf->interpreter, own.interpreter);
-	program->own_calls = elf->go;
+	} else {
+		/* Another loader is that of another C library. */
+		program->launch = elf->go || strcmp(basename(elf->interpreter),
+						    basename(own.interpreter)) != 0;
+	}
 	return check_privileges(program, path);
 }
 

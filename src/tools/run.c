@@ -2,8 +2,9 @@
 /*
  * `uiommufd run`: executes a program with the preload library. It becomes the program (nothing is
  * left to clean up), so exit statuses, signals, job control and the process ID are the program's
- * own.
+ * own. A program that the library can't be loaded into is executed by the launcher, and stays a child.
  */
+#include "frontend/launcher/launcher.h"
 #include "tools/machine.h"
 #include "tools/namespace.h"
 #include "tools/program.h"
@@ -32,26 +33,30 @@ static const char help[] =
 	"                           HOW: report (the default), exit (status 66) or abort at\n"
 	"                           the first\n"
 	"      --pretend-hugepages  give ordinary pages to who asks for huge pages\n"
+	"      --launcher           serve PROGRAM by its system calls, not by a preload library:\n"
+	"                           as it is done anyway for static programs, Go programs\n"
+	"                           and those of another C library\n"
 	"      --namespace          give PROGRAM a /dev of its own with real nodes in it,\n"
 	"                           for what looks at paths past the preload library\n"
 	"      --no-namespace       leave /dev alone (this is the default)\n"
 	"  -h, --help               print this help\n"
 	"\n"
-	"The exit status is PROGRAM's. 2: bad use, or PROGRAM can't be served (static,\n"
-	"set-user-ID, built for another machine), and a sentence says why. 126: PROGRAM\n"
-	"can't be executed. 127: it was not found.\n";
+	"The exit status is PROGRAM's. 2: bad use, or PROGRAM can't be served (set-user-ID,\n"
+	"built for another machine), and a sentence says why. 126: PROGRAM can't be\n"
+	"executed. 127: it was not found.\n";
 
 struct options {
 	struct config *config;	/* NULL: the machine that there is */
 	const char *trace_file; /* NULL: standard error */
 	const char *sanitize;	/* how; NULL: not */
-	bool trace, hugepages, namespace;
+	bool trace, hugepages, namespace, launcher;
 };
 
 enum option_value {
 	OPTION_TRACE = 256,
 	OPTION_SANITIZE,
 	OPTION_HUGEPAGES,
+	OPTION_LAUNCHER,
 	OPTION_NAMESPACE,
 	OPTION_NO_NAMESPACE
 };
@@ -61,6 +66,7 @@ static const struct option long_options[] = {
 	{"trace", optional_argument, NULL, OPTION_TRACE},
 	{"sanitize", optional_argument, NULL, OPTION_SANITIZE},
 	{"pretend-hugepages", no_argument, NULL, OPTION_HUGEPAGES},
+	{"launcher", no_argument, NULL, OPTION_LAUNCHER},
 	{"namespace", no_argument, NULL, OPTION_NAMESPACE},
 	{"no-namespace", no_argument, NULL, OPTION_NO_NAMESPACE},
 	MACHINE_LONG_OPTIONS,
@@ -82,6 +88,9 @@ static int take_option(int option, const char *word, struct options *options)
 		break;
 	case OPTION_HUGEPAGES:
 		options->hugepages = true;
+		break;
+	case OPTION_LAUNCHER:
+		options->launcher = true;
 		break;
 	case OPTION_NAMESPACE:
 		options->namespace = true;
@@ -216,6 +225,23 @@ static int prepare_preload(void)
 	return r;
 }
 
+/* 0 in the process that is to execute the program. */
+static int prepare_launcher(const struct options *options)
+{
+	const char *step;
+	int r;
+
+	if (options->trace || options->hugepages) {
+		tool_say("%s needs the preload library, and the program runs without it.",
+			 options->trace ? "--trace" : "--pretend-hugepages");
+		return -EINVAL;
+	}
+	r = launcher_enter(options->config, &step);
+	if (r)
+		tool_say("the program can't be served: %s (%s).", step, strerror(-r));
+	return r;
+}
+
 static int prepare(const struct options *options)
 {
 	int r = 0;
@@ -230,8 +256,11 @@ static int prepare(const struct options *options)
 		r = setenv("UIOMMUFD_PRETEND_HUGEPAGES", "1", 1) ? -ENOMEM : 0;
 	if (!r && options->namespace)
 		r = prepare_namespace();
-	if (!r)
-		r = prepare_sanitized();
+	if (r)
+		return r;
+	if (options->launcher)
+		return prepare_launcher(options);
+	r = prepare_sanitized();
 	return r ? r : prepare_preload();
 }
 
@@ -284,11 +313,7 @@ int tool_run(int argc, char **argv)
 		tool_say("%s.", program.reason);
 		return exit_status(r);
 	}
-	if (program.own_calls)
-		tool_say("'%s' is a Go program, which makes its system calls itself: only the "
-			 "programs "
-			 "that it executes will see /dev/iommu.",
-			 program.path);
+	options.launcher |= program.launch;
 	if (prepare(&options))
 		return TOOL_USAGE;
 	r = execute(&program, argv, argc);

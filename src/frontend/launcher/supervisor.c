@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor's parts, and the workers that answer calls. */
+#include "frontend/launcher/supervisor.h"
+
+#include "base/alloc.h"
+#include "frontend/preload/machine_view.h"
+#include "frontend/preload/nodes.h"
+#include "frontend/preload/view.h"
+#include "frontend/sanitize.h"
+#include "frontend/service/internal.h"
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* As many workers wait for a call at least; with twice as many the next goes. One that waits costs nothing but its stack. */
+#define IDLE_WORKERS 2
+
+/* There is one in a process, and preload_account() gets no argument. */
+static struct supervisor *running;
+
+static int open_node(struct service *service, struct client *client, const char *node,
+		     struct file **ret_file)
+{
+	struct supervisor *supervisor = service->owner;
+
+	return machine_open(supervisor->machine, client, node, ret_file);
+}
+
+static void forget(struct service *service, struct endpoint *endpoint)
+{
+}
+
+static int place(int fd)
+{
+	return fd;
+}
+
+static void unplace(int fd)
+{
+	close(fd);
+}
+
+static int no_descriptor(struct service *service, struct endpoint *endpoint)
+{
+	return -1;
+}
+
+/* No program's memory is ours. */
+static void moved(struct service *service)
+{
+}
+
+static bool account(struct service *service, pid_t pid, uint64_t ret_pages[2])
+{
+	struct supervisor *supervisor = service->owner;
+
+	return machine_account(supervisor->machine, pid, &ret_pages[0], &ret_pages[1]);
+}
+
+static void going(struct service *service, struct mm *mm, uint64_t va, uint64_t len)
+{
+	struct supervisor *supervisor = service->owner;
+
+	machine_client_memory_going(supervisor->machine, mm, va, len);
+}
+
+static void leaving(struct service *service, struct mm *mm)
+{
+	struct supervisor *supervisor = service->owner;
+
+	machine_client_leaving(supervisor->machine, mm);
+}
+
+static const struct service_hooks hooks = {
+	.open = open_node,
+	.forget = forget,
+	.place = place,
+	.unplace = unplace,
+	.descriptor = no_descriptor,
+	.moved = moved,
+	.account = account,
+	.going = going,
+	.leaving = leaving,
+};
+
+/* For the text of /proc/PID/status (frontend/preload/procfs.c). */
+bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages)
+{
+	return machine_account(running->machine, pid, ret_pinned_pages, ret_locked_pages);
+}
+
+static int make_machine(struct supervisor *supervisor, const struct config *config)
+{
+	struct config_error error;
+	int rc;
+
+	if (config)
+		return machine_build(config, sanitize_machine, &error, &supervisor->machine);
+	rc = machine_new(&supervisor->machine);
+	return rc ? rc : sanitize_machine(supervisor->machine);
+}
+
+static int make_tree(struct vtree *tree, const struct config *config)
+{
+	int rc = 0;
+
+	vtree_init(tree);
+	for (const struct node *node = nodes; node->path && !rc; node++)
+		rc = vtree_add_char(tree, node->path, node->mode, node->major, node->minor);
+	return rc || !config ? rc : machine_view_add(tree, config);
+}
+
+int supervisor_init(struct supervisor *supervisor, const struct config *config,
+		    const char **ret_step)
+{
+	int rc;
+
+	*supervisor = (struct supervisor){.listener = -1};
+	lock_init(&supervisor->lock, RANK_ENDPOINTS);
+	*ret_step = "the machine can't be made";
+	rc = make_machine(supervisor, config);
+	if (!rc)
+		rc = make_tree(&supervisor->tree, config);
+	if (!rc)
+		rc = service_new(&hooks, supervisor, &supervisor->service);
+	if (rc)
+		return rc;
+	supervisor->self = (struct client){.ops = &call_client_ops, .mm = mm_self()};
+	if (!supervisor->self.mm)
+		return -ENOMEM;
+	supervisor->service->program = &supervisor->self;
+	/* A mapping is made by the kernel, of the descriptor that it finds: a socket, which has none. */
+	supervisor->service->host.no_mmap = true;
+	machine_set_host(supervisor->machine, &supervisor->service->host);
+	running = supervisor;
+	return 0;
+}
+
+static void *worker_run(void *arg);
+
+static int worker_start(struct supervisor *supervisor)
+{
+	int rc;
+
+	atomic_fetch_add(&supervisor->idle, 1);
+	rc = service_thread(worker_run, supervisor);
+	if (rc)
+		atomic_fetch_sub(&supervisor->idle, 1);
+	return rc;
+}
+
+/* A call that waits must not keep others: somebody waits for the next as long as threads can be had. */
+static void serve(struct supervisor *supervisor, struct notice *notice)
+{
+	if (atomic_fetch_sub(&supervisor->idle, 1) <= 1)
+		(void)worker_start(supervisor);
+	call_serve(supervisor, notice);
+	atomic_fetch_add(&supervisor->idle, 1);
+}
+
+static void *worker_run(void *arg)
+{
+	struct supervisor *supervisor = arg;
+	struct notice notice;
+	int rc = notice_init(&notice, supervisor->listener);
+
+	service_enter(supervisor->service);
+	while (!rc || rc == -ENOENT) {
+		rc = notice_wait(&notice);
+		if (!rc)
+			serve(supervisor, &notice);
+		if (atomic_load(&supervisor->idle) > 2 * IDLE_WORKERS)
+			break;
+	}
+	atomic_fetch_sub(&supervisor->idle, 1);
+	notice_done(&notice);
+	return NULL;
+}
+
+static void *loop_run(void *arg)
+{
+	struct supervisor *supervisor = arg;
+
+	(void)service_here_run(supervisor->service);
+	syscall(SYS_exit_group, 0);
+	return NULL;
+}
+
+int supervisor_start(struct supervisor *supervisor, int listener)
+{
+	int rc = service_here(supervisor->service);
+
+	supervisor->listener = listener;
+	notify_quickly(listener);
+	if (!rc)
+		rc = service_thread(loop_run, supervisor);
+	for (int i = 0; i < IDLE_WORKERS && !rc; i++)
+		rc = worker_start(supervisor);
+	return rc;
+}
+
+void supervisor_end(struct supervisor *supervisor)
+{
+	targets_collect(supervisor);
+	service_here_end(supervisor->service);
+}
