@@ -3,6 +3,7 @@
 #include "nested_world.h"
 #include "rounds.h"
 #include "pt/x86_64.h"
+#include "x86_random.h"
 #include "x86_tables.h"
 
 /* Guest memory: tables, then data. */
@@ -10,12 +11,6 @@
 #define TABLES_END (8ull << 20)
 #define DATA	   (16ull << 20)
 #define USER_RW	   (X86_RW | X86_US)
-
-static uint64_t rnd(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-	return *seed >> 33;
-}
 
 static const struct vtd_options no_caches = {
 	.iotlb_entries = IOTLB_NONE,
@@ -252,131 +247,35 @@ static void reserved_bits(void **state)
 
 /* ---- random tables against the obvious walker ---- */
 
-#define POOL	 96 /* tables */
-#define USED	 12 /* entries of each */
 #define ACCESSES 4000
 /* Times new tables for each of 48 settings; times SPEC_ROUNDS: six million accesses in all. */
 #define ROUNDS 32
 
-static uint64_t random_entry(uint64_t *seed)
-{
-	uint64_t entry = X86_P | X86_RW | X86_US;
-	unsigned int kind = rnd(seed) % 8;
-
-	if (kind < 5)
-		entry |= TABLES + rnd(seed) % POOL * PAGE;
-	else if (kind == 5)
-		entry |= DATA + rnd(seed) % ((GUEST_SIZE - DATA) / PAGE) * PAGE;
-	else
-		entry |= (DATA + rnd(seed) % ((GUEST_SIZE - DATA) >> 21) * (2 << 20)) | X86_PS;
-	if (!(rnd(seed) % 24))
-		entry &= ~(uint64_t)X86_P;
-	if (!(rnd(seed) % 8))
-		entry &= ~(uint64_t)X86_RW;
-	if (!(rnd(seed) % 12))
-		entry &= ~(uint64_t)X86_US;
-	if (!(rnd(seed) % 10))
-		entry |= X86_XD;
-	if (!(rnd(seed) % 4))
-		entry |= X86_A | (rnd(seed) & X86_D) | (rnd(seed) & X86_EA);
-	if (!(rnd(seed) % 64))
-		entry ^= 1ull << rnd(seed) % 64;
-	if (!(rnd(seed) % 20))
-		entry &= ~0x3ffff000ull; /* a gigabyte, or a table where there is none */
-	return entry;
-}
-
-/* Any table may be a table of any level: most walks end somewhere. */
-static void random_tables(uint64_t *seed)
-{
-	memset(w.memory + TABLES, 0, POOL * PAGE);
-	for (unsigned int table = 0; table < POOL; table++)
-		for (unsigned int i = 0; i < USED; i++)
-			((uint64_t *)(w.memory + TABLES))[table * 512 + i * 41] =
-				random_entry(seed);
-}
-
-static uint64_t random_va(uint64_t *seed, unsigned int levels)
-{
-	uint64_t va = rnd(seed) % PAGE & ~7ull;
-
-	for (unsigned int level = 1; level <= levels; level++)
-		va |= (uint64_t)(rnd(seed) % USED * 41) << (12 + 9 * (level - 1));
-	/* The highest index used is below 512 only by 61: both halves come up. */
-	return (uint64_t)((int64_t)(va << (levels == 5 ? 7 : 16)) >> (levels == 5 ? 7 : 16));
-}
-
-static uint32_t perm_of(struct x86_access access)
-{
-	uint32_t perm = access.write ? PT_WRITE : PT_READ;
-
-	if (access.exec)
-		perm |= PT_EXEC;
-	return access.priv ? perm << 3 : perm;
-}
-
-/* One access by DMA, and the same by the obvious walker in a copy of the tables. */
-static void compare_one(const struct x86_tables *shadow, const struct x86_rules *rules,
-			uint64_t *seed, unsigned int outcomes[8])
-{
-	struct x86_access access = {.priv = !(rnd(seed) % 4), .exec = !(rnd(seed) % 6)};
-	uint64_t va = random_va(seed, shadow->levels), gpa = 0, word = ~0ull;
-	enum x86_outcome outcome;
-	int rc;
-
-	access.write = !access.exec && rnd(seed) % 2;
-	if (!(rnd(seed) % 50))
-		va ^= 1ull << rnd(seed) % 64;
-	va &= ~7ull;
-	/* A write must not go into the tables, or they would no longer be what they were; it writes what is there. */
-	access.look = true;
-	if (x86_walk(shadow, rules, va, access, &gpa) == X86_OK && gpa < DATA)
-		access.write = false;
-	access.look = false;
-	outcome = x86_walk(shadow, rules, va, access, &gpa);
-	word = gpa;
-	rc = dma_copy(&w.port, &(struct dma_access){0, perm_of(access), va, &word, 8}, NULL);
-	if (outcome == X86_OK && gpa < GUEST_SIZE) {
-		assert_int_equal(rc, 0);
-		assert_true(gpa < DATA || word == gpa);
-	} else {
-		assert_int_equal(rc, -EFAULT);
-	}
-	/* What a page request may repair: 7.3. Beyond the tables it is what is there that says. */
-	if (outcome != X86_OK && outcome != X86_BAD_TABLE)
-		assert_int_equal(w.port.repairable,
-				 outcome == X86_NOT_PRESENT || outcome == X86_FORBIDDEN);
-	outcomes[outcome]++;
-}
-
 static void compare(const struct vtd_options *options, unsigned int levels, unsigned int flags,
 		    unsigned int rounds)
 {
-	const struct x86_rules rules = {.sre = flags & IOMMU_VTD_S1_SRE,
-					.wpe = flags & IOMMU_VTD_S1_WPE,
-					.eafe = flags & IOMMU_VTD_S1_EAFE,
-					.address_bits = 48};
-	uint64_t seed = levels * 100 + flags + (options ? 1000 : 0);
-	unsigned int outcomes[8] = {0};
-	char *copy = calloc(1, DATA);
-	struct x86_tables shadow;
+	struct x86_trial trial = {
+		.rules = {.sre = flags & IOMMU_VTD_S1_SRE,
+			  .wpe = flags & IOMMU_VTD_S1_WPE,
+			  .eafe = flags & IOMMU_VTD_S1_EAFE,
+			  .address_bits = 48},
+		.port = &w.port,
+		.seed = levels * 100 + flags + (options ? 1000 : 0),
+	};
 	uint32_t hwpt;
 
 	nested_world_init(&w, options, NULL);
-	x86_init(&shadow, copy, DATA, TABLES, TABLES_END, levels);
+	x86_trial_init(&trial, w.memory, TABLES, DATA, GUEST_SIZE, levels);
 	hwpt = world_enter(&w, TABLES, levels, flags);
 	for (unsigned int round = 0; round < rounds; round++) {
-		random_tables(&seed);
+		x86_trial_tables(&trial);
 		assert_int_equal(world_invalidate(&w, hwpt, 0, UINT64_MAX, 0), 0);
-		memcpy(copy + TABLES, w.memory + TABLES, POOL * PAGE);
 		for (unsigned int i = 0; i < ACCESSES; i++)
-			compare_one(&shadow, &rules, &seed, outcomes);
-		assert_memory_equal(copy + TABLES, w.memory + TABLES, POOL * PAGE);
+			x86_trial_access(&trial, 0);
+		x86_trial_compare(&trial);
 	}
-	for (unsigned int i = X86_OK; i <= X86_RESERVED; i++)
-		assert_true(outcomes[i]);
+	x86_trial_done(&trial);
 	nested_world_done(&w);
-	free(copy);
 }
 
 static void same_as_the_obvious_walker(void **state)
