@@ -181,6 +181,20 @@ void event_settle(struct event *event)
 	event->offering = false;
 }
 
+bool event_was_read(struct event *event)
+{
+	enum file_offer end;
+
+	if (!event->offering)
+		return false;
+	end = file_withdraw(&event->file->file);
+	if (end == FILE_STUCK)
+		return false;
+	event->offering = false;
+	event->ops->offered(event, end == FILE_READ);
+	return end == FILE_READ;
+}
+
 void event_changed(struct event *event)
 {
 	const void *message;

@@ -50,6 +50,11 @@ int event_open(struct event *event, struct client *client);
 int event_respond_new(struct ucmd *ucmd, size_t size, struct event *event, int fd);
 /* Is nothing offered from here on? Calls `offered` if it was. To be followed by event_changed(). */
 void event_settle(struct event *event);
+/*
+ * Has somebody read what is offered, before it was heard of? Then it is settled. If nobody has, it stays out of reach or is taken back. To be followed by
+ * event_changed().
+ */
+bool event_was_read(struct event *event);
 /* Answers of poll, or the first message, may have changed. */
 void event_changed(struct event *event);
 

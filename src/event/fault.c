@@ -205,10 +205,13 @@ static int take_answer(struct fault_queue *faults, const struct iommu_hwpt_page_
 	if (response->code != IOMMUFD_PAGE_RESP_SUCCESS &&
 	    response->code != IOMMUFD_PAGE_RESP_INVALID)
 		return -EINVAL;
-	/* Its reader may be faster than the news that it was read. */
+	/* Its reader may be faster than the news that it was read; but a cookie that nobody has read is nobody's to answer. */
 	if (faults->offered && faults->offered->messages[0].cookie == response->cookie) {
-		event_settle(&faults->event);
+		bool read = event_was_read(&faults->event);
+
 		event_changed(&faults->event);
+		if (!read)
+			return -EINVAL;
 	}
 	group = idmap_find(&faults->read, response->cookie);
 	if (!group)
