@@ -29,7 +29,7 @@ static void tell(const struct dma_port *port, const struct dma_access *access,
 			id);
 }
 
-/* A page table that takes page requests is one where absence is no fault of anybody's. */
+/* Where a page is asked for, its absence is no fault of anybody's. */
 void watch_fault(const struct dma_port *port, const struct dma_access *access, uint64_t address)
 {
 	struct sanitizer *sanitizer = port->device->object.ctx->machine->sanitizer;
@@ -37,7 +37,7 @@ void watch_fault(const struct dma_port *port, const struct dma_access *access, u
 	struct sanitizer_event event;
 	const struct ioas *ioas;
 
-	if (!own || own->hwpt->fault)
+	if (!own || (port->repairable && own->hwpt->fault))
 		return;
 	ioas = own->hwpt->stage2->ioas;
 	if (own->hwpt->object.type == &hwpt_nested_type && address == access->iova &&
