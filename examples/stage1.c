@@ -100,7 +100,7 @@ void stage1_init(struct stage1 *tables, int iommufd, uint32_t device, void *memo
 	make_viommu(tables, device);
 }
 
-void stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t number)
+uint32_t stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t number)
 {
 	struct iommu_vdevice_alloc cmd = {.size = sizeof(cmd),
 					  .viommu_id = tables->viommu,
@@ -109,6 +109,7 @@ void stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t number)
 
 	if (tables->smmu)
 		CALL(tables, IOMMU_VDEVICE_ALLOC, &cmd);
+	return cmd.out_vdevice_id;
 }
 
 uint32_t stage1_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue)
@@ -224,5 +225,6 @@ void stage1_unmap(const struct stage1 *tables, uint64_t va, uint32_t object)
 	unsigned int level;
 
 	__atomic_store_n(entry(tables, va, &level), 0, __ATOMIC_RELEASE);
-	invalidate(tables, va, object);
+	if (object || tables->smmu)
+		invalidate(tables, va, object);
 }

@@ -25,8 +25,8 @@ struct stage1 {
  * Empty tables, of four levels, for devices behind the IOMMU of `device` (an id of BIND). `memory` is page-aligned; its first byte has address 0.
  */
 void stage1_init(struct stage1 *tables, int iommufd, uint32_t device, void *memory, size_t size);
-/* What has to be there before a device can be behind the tables: `number` is its name in the guest. */
-void stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t number);
+/* What has to be there before a device can be behind the tables: `number` is its name in the guest. Its object; 0: there is none. */
+uint32_t stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t number);
 
 /* A page table object for attaching; faults go to the queue of this id, 0: nowhere. */
 uint32_t stage1_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue);
@@ -40,7 +40,10 @@ uint64_t stage1_take(struct stage1 *tables, size_t pages);
 void stage1_prepare(struct stage1 *tables, uint64_t va, size_t pages);
 /* Once they are prepared. Any thread or process that has the memory may map; an absent page is in no cache. */
 void stage1_map(const struct stage1 *tables, uint64_t va, uint64_t address);
-/* Takes it away, and out of the caches of this object. */
+/*
+ * Takes it away, and out of the caches of this object; 0: no device is behind the tables. A VT-d has nothing of them in its caches then; an SMMUv3 knows them by
+ * their ASID, and remembers.
+ */
 void stage1_unmap(const struct stage1 *tables, uint64_t va, uint32_t object);
 
 #endif
