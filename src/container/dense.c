@@ -18,7 +18,7 @@
 #define INDEX_AT 64
 /* A bucket is 16 bytes: an index that is larger than that for its numbers is not made. */
 #define BYTES_EACH    4
-#define LOG2_SETS_MIN 4
+#define LOG2_SETS_MIN 5
 /* Tables are made by the slab, which is a quarter of what there is, or from 2 MiB on a huge page: a million mappings have 8 MiB. */
 #define SLAB_LEAST (4 * TABLE_SIZE)
 #define SLAB_HUGE  ((size_t)2 << 20)
@@ -164,6 +164,7 @@ static struct dense_index *new_index(unsigned int log2_sets)
 		return NULL;
 	memset((void *)index, 0, sizeof(*index) + sets * sizeof(index->sets[0]));
 	index->log2_sets = log2_sets;
+	index->shift = 64 - log2_sets;
 	return index;
 }
 

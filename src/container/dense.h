@@ -21,7 +21,7 @@
 
 #define DENSE_PLACE_SHIFT 9
 #define DENSE_PLACE	  (1u << DENSE_PLACE_SHIFT) /* numbers in a place */
-#define DENSE_WAYS	  4			    /* buckets in a set: a cache line */
+#define DENSE_WAYS	  2			    /* buckets in a set */
 #define DENSE_SERIAL_BITS 20
 
 struct dense_bucket {
@@ -32,13 +32,13 @@ struct dense_bucket {
 
 struct dense_sets {
 	struct dense_bucket bucket[DENSE_WAYS];
-} __attribute__((aligned(64)));
+};
 
 /* All buckets, and those that were too few. */
 struct dense_index {
-	unsigned int log2_sets;
+	unsigned int log2_sets, shift; /* 64 - log2_sets */
 	struct dense_index *older;
-	struct dense_sets sets[];
+	struct dense_sets sets[] __attribute__((aligned(64)));
 };
 
 struct dense {
@@ -65,7 +65,13 @@ void dense_fill(struct dense *dense, uint64_t number, uint64_t word);
 
 static inline struct dense_sets *dense_set_of(struct dense_index *index, uint64_t place)
 {
-	return &index->sets[place * 0x9e3779b97f4a7c15 >> (64 - index->log2_sets)];
+	return &index->sets[place * 0x9e3779b97f4a7c15 >> index->shift];
+}
+
+/* The place that a bucket is of, and 1. */
+static inline uint64_t dense_place_of(const struct dense_bucket *bucket)
+{
+	return atomic_load_explicit(&bucket->tag, memory_order_acquire) >> DENSE_SERIAL_BITS;
 }
 
 static inline _Atomic uint64_t *dense_table(uint64_t bucket_word)
@@ -84,17 +90,14 @@ static inline uint64_t dense_get(struct dense *dense, uint64_t number)
 	if (!index)
 		return 0;
 	bucket = dense_set_of(index, place)->bucket;
-	for (unsigned int i = 0; i < DENSE_WAYS; i++, bucket++) {
-		tag = atomic_load_explicit(&bucket->tag, memory_order_acquire);
-		if (tag >> DENSE_SERIAL_BITS != place + 1)
-			continue;
-		table = dense_table(atomic_load_explicit(&bucket->word, memory_order_acquire));
-		if (!table)
-			return 0;
-		word = atomic_load_explicit(&table[number % DENSE_PLACE], memory_order_acquire);
-		return atomic_load_explicit(&bucket->tag, memory_order_acquire) == tag ? word : 0;
-	}
-	return 0;
+	/* Not a branch, which could not be predicted. */
+	bucket += dense_place_of(&bucket[1]) == place + 1;
+	tag = atomic_load_explicit(&bucket->tag, memory_order_acquire);
+	table = dense_table(atomic_load_explicit(&bucket->word, memory_order_acquire));
+	if (tag >> DENSE_SERIAL_BITS != place + 1 || !table)
+		return 0;
+	word = atomic_load_explicit(&table[number % DENSE_PLACE], memory_order_acquire);
+	return atomic_load_explicit(&bucket->tag, memory_order_acquire) == tag ? word : 0;
 }
 
 #endif

@@ -26,8 +26,8 @@ int dma_port_init(struct dma_port *port, struct device *device)
 	if (!hits)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < HITS; i++)
-		hits[i] = (struct dma_hit){.first = 1, .last = 0};
-	*port = (struct dma_port){.device = device, .hits = hits};
+		hits[i] = (struct dma_hit){.pasid = DMA_NOTHING};
+	*port = (struct dma_port){.device = device, .hits = hits, .table.pasid = DMA_NOTHING};
 	rc = nested_init(port);
 	if (!rc)
 		rc = hazard_register(&device->object.ctx->machine->hazard, &port->slot);
@@ -105,7 +105,7 @@ static const struct dma_hit *look_up(struct dma_port *port, uint32_t pasid, uint
 						    : small_hit(port, pasid, iova);
 	*hit = (struct dma_hit){
 		.first = entry.first,
-		.last = entry.last,
+		.span = entry.last - entry.first,
 		.host = host,
 		.map = map,
 		.paging = paging,
@@ -117,27 +117,37 @@ static const struct dma_hit *look_up(struct dma_port *port, uint32_t pasid, uint
 	return hit;
 }
 
-static bool still_good(const struct dma_port *port, const struct dma_hit *hit, uint32_t pasid,
-		       uint64_t iova)
+static inline bool still_good(const struct dma_port *port, const struct dma_hit *hit,
+			      uint32_t pasid, uint64_t iova)
 {
-	/* The device's attachments first: while they are the same, the map is alive. */
-	return iova >= hit->first && iova <= hit->last && pasid == hit->pasid &&
-	       atomic_load_explicit(&port->device->changes, memory_order_acquire) == hit->changes &&
+	uint64_t changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
+
+	/* One branch for all this. Then the map: it is alive while the device's attachments are the same. */
+	return !((iova - hit->first > hit->span) | (pasid ^ hit->pasid) |
+		 (changes != hit->changes)) &&
 	       imap_generation(hit->map) == hit->generation;
 }
 
-/* What lies behind an IOVA, and up to which. */
+/* What lies behind an IOVA. */
 struct translation {
 	char *host;
-	uint64_t last;
+	uint64_t after; /* bytes that follow this one in the same piece */
 	uint32_t perm;
 	struct hwpt_paging *paging;
 };
 
 static inline struct translation of_hit(const struct dma_hit *hit, uint64_t iova)
 {
-	return (struct translation){hit->host + (iova - hit->first), hit->last, hit->perm,
-				    hit->paging};
+	uint64_t offset = iova - hit->first;
+
+	return (struct translation){hit->host + offset, hit->span - offset, hit->perm, hit->paging};
+}
+
+static __attribute__((noinline)) char *mark_written(char *host, struct hwpt_paging *paging,
+						    uint64_t iova, size_t len)
+{
+	dirty_mark_pages(paging, iova, iova + len - 1);
+	return host;
 }
 
 /* What a model gets of it: see dma_translate(). */
@@ -145,58 +155,80 @@ static inline char *use(const struct translation *found, uint64_t iova, size_t *
 {
 	if (!(found->perm & perm_for(write)))
 		return NULL;
-	if (found->last - iova < *len - 1)
-		*len = found->last - iova + 1;
-	if (write)
-		dma_written(found->paging, iova, *len);
+	if (found->after < *len - 1)
+		*len = found->after + 1;
+	if (write && atomic_load_explicit(&found->paging->tracking, memory_order_relaxed))
+		return mark_written(found->host, found->paging, iova, *len);
 	return found->host;
 }
+
+static inline char *use_hit(const struct dma_hit *hit, uint64_t iova, size_t *len, bool write)
+{
+	struct translation found = of_hit(hit, iova);
+
+	return use(&found, iova, len, write);
+}
+
+/*
+ * Translation tries one way after the other. Each is a function of its own, which calls the next at its end: so the first ones, that are taken nearly
+ * always, save no registers for the last.
+ */
 
 /* By the map, which costs most. */
 static __attribute__((noinline)) char *by_map(struct dma_port *port, uint32_t pasid, uint64_t iova,
 					      size_t *len, bool write)
 {
 	const struct dma_hit *hit = look_up(port, pasid, iova);
-	struct translation found;
 
-	if (!hit)
-		return NULL;
-	found = of_hit(hit, iova);
-	return use(&found, iova, len, write);
+	return hit ? use_hit(hit, iova, len, write) : NULL;
+}
+
+/* Remembers the page table, so that what stands in front of its map is found at once the next time. */
+static __attribute__((noinline)) char *by_new_table(struct dma_port *port, uint32_t pasid,
+						    uint64_t iova, size_t *len, bool write)
+{
+	port->table.changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
+	port->table.paging = find_paging(port->device, pasid);
+	port->table.pasid = port->table.paging ? pasid : DMA_NOTHING;
+	return by_map(port, pasid, iova, len, write);
 }
 
 /* By the front of the IOAS, which knows single pages where there are many: it needs no memory of the port's. */
-static __attribute__((noinline)) char *by_front(struct dma_port *port, uint32_t pasid,
-						uint64_t iova, size_t *len, bool write)
+static char *by_front(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
-	struct hwpt_paging *paging = find_paging(port->device, pasid);
-	uint64_t word = paging ? dense_get(&paging->ioas->front, iova >> PAGE_SHIFT) : 0;
+	const struct dma_table *table = &port->table;
 	struct translation found;
+	uint64_t word;
 
+	if (table->pasid != pasid ||
+	    table->changes != atomic_load_explicit(&port->device->changes, memory_order_acquire))
+		return by_new_table(port, pasid, iova, len, write);
+	word = dense_get(&table->paging->ioas->front, iova >> PAGE_SHIFT);
 	if (!word)
 		return by_map(port, pasid, iova, len, write);
 	found = (struct translation){(char *)(uintptr_t)(word & ~IOAS_FRONT_PERM) +
 					     page_offset(iova),
-				     iova | (PAGE_SIZE - 1), word & IOAS_FRONT_PERM, paging};
+				     iova | (PAGE_SIZE - 1), word & IOAS_FRONT_PERM, table->paging};
 	return use(&found, iova, len, write);
 }
 
-/*
- * Each way is a function of its own, which calls the next at its end: so the first, that is taken nearly always, saves no registers for the
- * last.
- */
-char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+/* What the port remembers of stage 2, or NULL. */
+static inline const struct dma_hit *remembered(const struct dma_port *port, uint32_t pasid,
+					       uint64_t iova)
 {
 	const struct dma_hit *hit = large_hit(port, pasid, iova);
-	struct translation found;
 
-	if (!still_good(port, hit, pasid, iova)) {
-		hit = small_hit(port, pasid, iova);
-		if (!still_good(port, hit, pasid, iova))
-			return by_front(port, pasid, iova, len, write);
-	}
-	found = of_hit(hit, iova);
-	return use(&found, iova, len, write);
+	if (__builtin_expect(still_good(port, hit, pasid, iova), 1))
+		return hit;
+	hit = small_hit(port, pasid, iova);
+	return still_good(port, hit, pasid, iova) ? hit : NULL;
+}
+
+char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+{
+	const struct dma_hit *hit = remembered(port, pasid, iova);
+
+	return hit ? use_hit(hit, iova, len, write) : by_front(port, pasid, iova, len, write);
 }
 
 /* The page in front of the map. */
@@ -212,7 +244,7 @@ static bool find_front(const struct dma_port *port, uint32_t pasid, uint64_t iov
 	word = dense_get(&paging->ioas->front, iova >> PAGE_SHIFT);
 	*ret = (struct dma_hit){
 		.first = iova & -(uint64_t)PAGE_SIZE,
-		.last = iova | (PAGE_SIZE - 1),
+		.span = PAGE_SIZE - 1,
 		.host = (char *)(uintptr_t)(word & ~IOAS_FRONT_PERM),
 		.map = &paging->ioas->areas,
 		.paging = paging,
@@ -224,11 +256,9 @@ static bool find_front(const struct dma_port *port, uint32_t pasid, uint64_t iov
 
 bool dma_stage2_find(struct dma_port *port, uint32_t pasid, uint64_t iova, struct dma_hit *ret)
 {
-	const struct dma_hit *hit = large_hit(port, pasid, iova);
+	const struct dma_hit *hit = remembered(port, pasid, iova);
 
-	if (!still_good(port, hit, pasid, iova))
-		hit = small_hit(port, pasid, iova);
-	if (!still_good(port, hit, pasid, iova)) {
+	if (!hit) {
 		if (find_front(port, pasid, iova, ret))
 			return true;
 		hit = look_up(port, pasid, iova);
@@ -252,13 +282,29 @@ static struct mm *shared_mm(const struct dma_port *port, uint32_t pasid)
 	return pasid ? sva_find(port->device, pasid) : NULL;
 }
 
-char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+static __attribute__((noinline)) char *by_process(struct dma_port *port, uint32_t pasid,
+						  uint64_t iova, size_t *len, bool write)
 {
 	const struct mm *mm = shared_mm(port, pasid);
 
 	if (mm)
 		return mm->self ? (char *)iova : NULL;
 	return translate(port, pasid, iova, len, write ? PT_WRITE : PT_READ);
+}
+
+char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+{
+	const struct dma_hit *hit = NULL;
+	bool nested = atomic_load_explicit(&port->device->nested, memory_order_relaxed);
+
+	/* A PASID that is a process's has no page table, so nothing of it is remembered. */
+	if (__builtin_expect(!nested, 1))
+		hit = remembered(port, pasid, iova);
+	if (__builtin_expect(!!hit, 1))
+		return use_hit(hit, iova, len, write);
+	if (nested || pasid)
+		return by_process(port, pasid, iova, len, write);
+	return by_front(port, pasid, iova, len, write);
 }
 
 /* ---- copies ---- */

@@ -21,15 +21,17 @@
 
 /* A translation that a port has used, and what must still be so for it to be good. */
 struct dma_hit {
-	uint64_t first, last; /* IOVAs; first > last: none */
+	uint64_t first, span; /* IOVAs: the first, and how far the last one is from it */
 	char *host;	      /* of `first` */
 	const struct imap *map;
 	struct hwpt_paging *paging;
 	uint64_t generation; /* of the map */
 	uint64_t changes;    /* of the device's attachments */
-	uint32_t pasid;
+	uint32_t pasid;	     /* DMA_NOTHING: none */
 	uint32_t perm;
 };
+
+#define DMA_NOTHING UINT32_MAX /* no PASID */
 
 /*
  * Like an IOTLB's, a port's entries are of two kinds, by the size of what is mapped, so that random accesses to large areas and to small ones each find
@@ -41,9 +43,17 @@ struct dma_hit {
 
 struct nested_hit;
 
+/* The page table that a port has used last, good for as long as the device's attachments are the same. */
+struct dma_table {
+	struct hwpt_paging *paging;
+	uint64_t changes;
+	uint32_t pasid; /* DMA_NOTHING: none */
+};
+
 struct dma_port {
 	struct device *device;
 	struct hazard_slot *slot;
+	struct dma_table table;
 	struct dma_hit *hits;	   /* the large ones, then the small ones */
 	struct nested_hit *nested; /* of stage 1 (device/nested.c) */
 	bool repairable;	   /* the last failure was one that a page request may help */

@@ -113,7 +113,7 @@ static struct nested_hit both_stages(uint64_t iova, const struct stage1 *page,
 				     const struct dma_hit *stage2)
 {
 	uint64_t address = page->address + (iova - page->first);
-	uint64_t before = address - stage2->first, after = stage2->last - address;
+	uint64_t before = address - stage2->first, after = stage2->span - before;
 
 	if (iova - page->first < before)
 		before = iova - page->first;
