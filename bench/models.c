@@ -78,7 +78,8 @@ static void build(struct rig *rig, const char *device)
 
 	check(config_new(&config), "config_new");
 	if (config_add_device(config, device, &error) || config_complete(config, NULL, &error) ||
-	    machine_learn(config, &error) || machine_build(config, NULL, &error, &rig->machine))
+	    machine_learn(config, &error) ||
+	    machine_build(config, NULL, NULL, &error, &rig->machine))
 		bench_fail(error.text);
 	config_free(config);
 }

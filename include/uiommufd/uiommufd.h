@@ -66,6 +66,14 @@ struct uiommufd_machine_options {
 	/* Where a sentence is put that says why a description can't be used, with a zero behind it; or NULL. */
 	char *why;
 	size_t why_size; /* bytes there */
+	/*
+	 * Turns the sanitizer on: called for each finding (DMA through a stale translation, or after unmap), with some lines of text that end with a
+	 * newline. It runs where the DMA does, in a thread of the program's or of the helper process, with locks held: it may call no function of the
+	 * library, and of the program's descriptors the helper has standard error alone. NULL: no sanitizer, unless UIOMMUFD_SANITIZE in the environment
+	 * says so, as for uiommufd-run(1)'s --sanitize.
+	 */
+	void (*finding)(void *data, const char *text);
+	void *finding_data;
 };
 
 /*
@@ -210,6 +218,51 @@ UIOMMUFD_API int uiommufd_mmap(struct uiommufd_file *file, size_t length, int pr
  * Errors: as munmap(2).
  */
 UIOMMUFD_API int uiommufd_munmap(void *address, size_t length);
+
+/*
+ * Reads from an open node at an offset.
+ *
+ * As pread(2) on the node: a device's registers and config space are at the offsets that VFIO_DEVICE_GET_REGION_INFO tells. Returns the bytes that were read.
+ *
+ * Errors:
+ *   -EINVAL  the node has nothing there, the device is not bound, or offset is negative
+ *   -EIO     the device does not decode accesses to memory, or to I/O
+ *   -EFAULT  buf can't be written, or the range goes beyond config space
+ *   -ECHILD
+ */
+UIOMMUFD_API ssize_t uiommufd_pread(struct uiommufd_file *file, void *buf, size_t count,
+				    off_t offset);
+
+/*
+ * Writes to an open node at an offset.
+ *
+ * As pwrite(2) on the node; all else is as for uiommufd_pread().
+ *
+ * Errors:
+ *   -EINVAL  the node has nothing there, the device is not bound, or offset is negative
+ *   -EIO     the device does not decode accesses to memory, or to I/O
+ *   -EFAULT  buf can't be read, or the range goes beyond config space
+ *   -ECHILD
+ */
+UIOMMUFD_API ssize_t uiommufd_pwrite(struct uiommufd_file *file, const void *buf, size_t count,
+				     off_t offset);
+
+/*
+ * Gives a descriptor of an open node.
+ *
+ * For ioctls that take a number: VFIO_DEVICE_BIND_IOMMUFD and VFIO_GROUP_SET_CONTAINER are told so of a node of <uiommufd/iommufd.h>. It is a new one each time, O_RDWR and
+ * O_CLOEXEC, and keeps the node open until it is closed, by close(2) or uiommufd_close_fd(). Other processes that were given it can use it too, under `uiommufd run`. Returns
+ * the descriptor.
+ *
+ * Errors:
+ *   -EMFILE  there is no number left for it, or for the helper's connection
+ *   -ENFILE  the system has no descriptor left
+ *   -EIO     the helper process was killed
+ *   -EAGAIN  the helper process could not be started
+ *   -ENOMEM
+ *   -ECHILD
+ */
+UIOMMUFD_API int uiommufd_file_fd(struct uiommufd_file *file);
 
 /*
  * Closes an open node.

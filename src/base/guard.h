@@ -25,7 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdint.h>
+#include <sys/types.h>
 
 typedef int (*guard_sigaction_fn)(int, const struct sigaction *, struct sigaction *);
 
@@ -51,6 +51,11 @@ bool guard_handle(int sig, siginfo_t *info, void *ucontext);
 /* What follows for a signal that isn't ours: does what the program's action for it says. For
  * frontends with a handler. */
 void guard_chain(int sig, siginfo_t *info, void *ucontext);
+/*
+ * Asks another process that has this one's memory and handlers to call fn, in a signal handler, in any of its threads. 0, or -errno of the signal; -EBUSY: somebody has
+ * asked already.
+ */
+int guard_ask(pid_t pid, void (*fn)(void));
 /*
  * What sigaction(2) would do to the program's action for SIGSEGV or SIGBUS (which ours hides): for
  * frontends that interpose it. 0, or -EINVAL for another signal; -errno of guard_init().

@@ -79,9 +79,42 @@ static void go_on_at(ucontext_t *context, const char *place)
 #endif
 }
 
+/* What another process of this memory wants to be called here. Its address marks the signal. */
+static void (*_Atomic asked)(void);
+
+int guard_ask(pid_t pid, void (*fn)(void))
+{
+	siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_QUEUE};
+	void (*none)(void) = NULL;
+	long rc;
+
+	info.si_pid = (pid_t)sys_raw(SYS_getpid);
+	info.si_value.sival_ptr = (void *)&asked;
+	if (!atomic_compare_exchange_strong(&asked, &none, fn))
+		return -EBUSY;
+	rc = sys_raw(SYS_rt_sigqueueinfo, pid, SIGSEGV, &info);
+	if (rc < 0)
+		atomic_store(&asked, NULL);
+	return (int)rc;
+}
+
+static bool was_asked(const siginfo_t *info)
+{
+	void (*fn)(void) = NULL;
+
+	if (info->si_code == SI_QUEUE && info->si_value.sival_ptr == (void *)&asked)
+		fn = atomic_exchange(&asked, NULL);
+	if (fn)
+		fn();
+	return fn;
+}
+
 bool guard_handle(int sig, siginfo_t *info, void *ucontext)
 {
 	uintptr_t ip = instruction(ucontext);
+
+	if (was_asked(info))
+		return true;
 
 	/* A signal that somebody sent, code 0 or less, says nothing of the instruction that it came
 	 * at. */

@@ -226,8 +226,8 @@ static int add_all(struct machine *machine, const struct config *config,
 	return r;
 }
 
-int machine_build(const struct config *config, int (*prepare)(struct machine *machine),
-		  struct config_error *ret_error, struct machine **ret_machine)
+int machine_build(const struct config *config, int (*prepare)(struct machine *machine, void *arg),
+		  void *arg, struct config_error *ret_error, struct machine **ret_machine)
 {
 	struct machine *machine;
 	int r = machine_new(&machine);
@@ -235,8 +235,8 @@ int machine_build(const struct config *config, int (*prepare)(struct machine *ma
 	*ret_error = (struct config_error){};
 	if (r)
 		return config_no_memory(ret_error);
-	r = prepare && prepare(machine) ? config_no_memory(ret_error)
-					: add_all(machine, config, ret_error);
+	r = prepare && prepare(machine, arg) ? config_no_memory(ret_error)
+					     : add_all(machine, config, ret_error);
 	if (r)
 		machine_put(machine);
 	else

@@ -173,7 +173,7 @@ static int try(const struct config *config)
 {
 	struct config_error error;
 	struct machine *machine;
-	int r = machine_build(config, NULL, &error, &machine);
+	int r = machine_build(config, NULL, NULL, &error, &machine);
 
 	if (r)
 		return complain(r, &error);

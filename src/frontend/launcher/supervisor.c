@@ -98,9 +98,9 @@ static int make_machine(struct supervisor *supervisor, const struct config *conf
 	int rc;
 
 	if (config)
-		return machine_build(config, sanitize_machine, &error, &supervisor->machine);
+		return machine_build(config, sanitize_machine, NULL, &error, &supervisor->machine);
 	rc = machine_new(&supervisor->machine);
-	return rc ? rc : sanitize_machine(supervisor->machine);
+	return rc ? rc : sanitize_machine(supervisor->machine, NULL);
 }
 
 static int make_tree(struct vtree *tree, const struct config *config)

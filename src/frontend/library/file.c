@@ -43,6 +43,39 @@ long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, void *arg)
 	return rc;
 }
 
+ssize_t uiommufd_pread(struct uiommufd_file *file, void *buf, size_t count, off_t offset)
+{
+	int rc = library_check(file->generation);
+
+	if (!rc && offset < 0)
+		rc = -EINVAL;
+	return rc ? rc
+		  : file_read(file->file, &library_get()->client, (uintptr_t)buf, count, offset);
+}
+
+ssize_t uiommufd_pwrite(struct uiommufd_file *file, const void *buf, size_t count, off_t offset)
+{
+	int rc = library_check(file->generation);
+
+	if (!rc && offset < 0)
+		rc = -EINVAL;
+	return rc ? rc
+		  : file_write(file->file, &library_get()->client, (uintptr_t)buf, count, offset);
+}
+
+int uiommufd_file_fd(struct uiommufd_file *file)
+{
+	int rc = library_check(file->generation);
+
+	if (rc)
+		return rc;
+	file_get(file->file);
+	rc = library_client_ops.fd_install(&library_get()->client, file->file);
+	if (rc < 0)
+		file_put(file->file);
+	return rc;
+}
+
 void uiommufd_close(struct uiommufd_file *file)
 {
 	if (!file || library_check(file->generation))

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/guard.h"
+#include "core/sanitizer.h"
 #include "frontend/service/service.h"
 #include "machine/machine.h"
 #include "frontend/sanitize.h"
@@ -16,19 +17,30 @@
 /* What the first version of the struct had. */
 #define MACHINE_OPTIONS_FIRST (offsetof(struct uiommufd_machine_options, flags) + sizeof(uint64_t))
 
+/* The caller's way of hearing of findings, or the environment's. */
+static int sanitize(struct machine *machine, void *arg)
+{
+	const struct uiommufd_machine_options *options = arg;
+
+	if (options->finding)
+		return machine_sanitize(machine, options->finding, options->finding_data);
+	return sanitize_machine(machine, NULL);
+}
+
 /* Empty texts describe the default machine too. */
-static int build(const char *description, struct config_error *ret_error,
+static int build(const struct uiommufd_machine_options *options, struct config_error *ret_error,
 		 struct machine **ret_machine)
 {
+	const char *description = options->description ?: "";
 	struct config *config;
 	int rc = config_new(&config);
 
 	if (rc)
 		return rc;
-	rc = config_read(config, description ? description : "", ret_error);
+	rc = config_read(config, description, ret_error);
 	rc = rc ? rc : config_complete(config, NULL, ret_error);
 	rc = rc ? rc : machine_learn(config, ret_error);
-	rc = rc ? rc : machine_build(config, sanitize_machine, ret_error, ret_machine);
+	rc = rc ? rc : machine_build(config, sanitize, (void *)options, ret_error, ret_machine);
 	config_free(config);
 	return rc;
 }
@@ -53,7 +65,7 @@ static int machine_make(struct library *library, const struct uiommufd_machine_o
 
 	if (!machine)
 		return -ENOMEM;
-	rc = build(options->description, &error, &machine->machine);
+	rc = build(options, &error, &machine->machine);
 	if (rc) {
 		tell(options, &error);
 		free(machine);

@@ -126,9 +126,9 @@ static int make_machine(struct process *process)
 
 	if (!preload_config()) {
 		r = machine_new(&process->machine);
-		return r ? r : sanitize_machine(process->machine);
+		return r ? r : sanitize_machine(process->machine, NULL);
 	}
-	r = machine_build(preload_config(), sanitize_machine, &error, &process->machine);
+	r = machine_build(preload_config(), sanitize_machine, NULL, &error, &process->machine);
 	if (r)
 		tell_why(&error);
 	return r;

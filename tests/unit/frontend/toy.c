@@ -278,8 +278,8 @@ int machine_new(struct machine **ret_machine)
 	return 0;
 }
 
-int machine_build(const struct config *config, int (*prepare)(struct machine *machine),
-		  struct config_error *ret_error, struct machine **ret_machine)
+int machine_build(const struct config *config, int (*prepare)(struct machine *machine, void *arg),
+		  void *arg, struct config_error *ret_error, struct machine **ret_machine)
 {
 	return machine_new(ret_machine);
 }

@@ -37,7 +37,7 @@ static int build(const char *text, struct machine **ret_machine, struct config_e
 
 	if (r)
 		return r;
-	r = machine_build(config, NULL, error, ret_machine);
+	r = machine_build(config, NULL, NULL, error, ret_machine);
 	config_free(config);
 	return r;
 }
@@ -126,7 +126,7 @@ static void pri_is_of_the_function(void **state)
 	assert_int_equal(config->devices[2].identity.flags &
 				 (UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI),
 			 UIOMMUFD_MODEL_ATS);
-	assert_int_equal(machine_build(config, NULL, &error, &machine), 0);
+	assert_int_equal(machine_build(config, NULL, NULL, &error, &machine), 0);
 	machine_put(machine);
 	config_free(config);
 }
@@ -203,7 +203,7 @@ static void each_failure_is_reported(void **state)
 	assert_int_equal(describe("device dmatest\ndevice ioat", &config, &error), 0);
 	do {
 		inject_arm(nth++);
-		r = machine_build(config, NULL, &error, &machine);
+		r = machine_build(config, NULL, NULL, &error, &machine);
 		left = inject_left();
 		inject_arm(0);
 		if (!r)
