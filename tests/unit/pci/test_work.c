@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Work, DMA and holding still: kicks while held, resets, and ports against unbind. */
+#include "vfio/rig.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+static struct rig rig;
+static struct pci_function *toy;
+
+static int set_up(void **state)
+{
+	rig_init(&rig, 1);
+	rig_start(&rig);
+	toy = rig.function[0];
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	rig_done(&rig);
+	return 0;
+}
+
+/* A command of the toy's, by its registers; the end is waited for elsewhere. */
+static void begin(uint64_t command)
+{
+	pci_bar_write(toy, 0, TOY_IOVA, RIG_IOVA, 8);
+	pci_bar_write(toy, 0, TOY_COMMAND, command, 8);
+}
+
+static uint64_t command_register(void)
+{
+	return pci_bar_read(toy, 0, TOY_COMMAND, 8);
+}
+
+static void await_end(void)
+{
+	while (command_register() == TOY_READ || command_register() == TOY_WRITE)
+		sched_yield();
+}
+
+static unsigned int running(void)
+{
+	LOCK_SCOPED(&toy->work_lock);
+	return toy->running;
+}
+
+static unsigned int kicked(void)
+{
+	LOCK_SCOPED(&toy->work_lock);
+	return toy->kicked;
+}
+
+/* Holds nest; what was kicked meanwhile runs after the last release. */
+static void kick_while_held(void **state)
+{
+	memset(rig.memory, 7, 8);
+	pci_hold(toy);
+	pci_hold(toy);
+	begin(TOY_READ);
+	pci_release(toy);
+	for (int i = 0; i < 100; i++)
+		sched_yield();
+	assert_int_equal(command_register(), TOY_READ);
+	assert_int_equal(running(), 0);
+	pci_release(toy);
+	await_end();
+	assert_int_equal(command_register(), 0);
+	assert_int_equal(pci_bar_read(toy, 0, TOY_VALUE, 8), 0x0707070707070707);
+}
+
+/* A reset forgets kicks, also one of who holds the function already. */
+static void reset_while_held(void **state)
+{
+	pci_hold(toy);
+	begin(TOY_READ);
+	assert_int_equal(kicked(), 1);
+	pci_reset(toy);
+	assert_int_equal(kicked(), 0);
+	assert_int_equal(command_register(), 0);
+	pci_release(toy);
+	for (int i = 0; i < 100; i++)
+		sched_yield();
+	assert_int_equal(pci_bar_read(toy, 0, TOY_VALUE, 8), 0);
+	begin(TOY_READ);
+	await_end();
+	assert_int_equal(command_register(), 0);
+}
+
+static void refused(void **state)
+{
+	struct uiommufd_port *port;
+	uint64_t word;
+
+	assert_int_equal(uiommufd_port_new(pci_model_device(toy), &port), 0);
+	assert_int_equal(uiommufd_dma_read(port, 0, RIG_IOVA, &word, 8), 0);
+	assert_int_equal(uiommufd_dma_read(port, 0, 0x5000, &word, 8), -EFAULT);
+	assert_int_equal(uiommufd_fault(port), 0x5000);
+	assert_int_equal(uiommufd_dma_read(port, 0, UINT64_MAX - 3, &word, 8), -EFAULT);
+	pci_set_command(toy, 0, PCI_COMMAND_MASTER);
+	assert_int_equal(uiommufd_dma_read(port, 0, RIG_IOVA, &word, 8), -EACCES);
+	assert_int_equal(uiommufd_dma_copy(port, 0, RIG_IOVA, RIG_IOVA + 64, 8), -EACCES);
+	pci_set_command(toy, PCI_COMMAND_MASTER, 0);
+	pci_hold(toy);
+	assert_int_equal(uiommufd_dma_write(port, 0, RIG_IOVA, &word, 8), -ECANCELED);
+	assert_null(uiommufd_dma_begin(port, 0, RIG_IOVA, &(size_t){8}, false));
+	pci_release(toy);
+	assert_int_equal(uiommufd_dma_write(port, 0, RIG_IOVA, &word, 8), 0);
+	uiommufd_port_free(port);
+	uiommufd_port_free(NULL);
+}
+
+static _Atomic bool stop;
+static _Atomic unsigned long copies;
+
+/* A thread of a model's own, which comes and goes as it likes. */
+static void *do_dma(void *arg)
+{
+	uint64_t word = (uintptr_t)arg, back;
+	uint64_t iova = RIG_IOVA + 8 * word;
+	struct uiommufd_port *port;
+
+	while (!stop) {
+		assert_int_equal(uiommufd_port_new(pci_model_device(toy), &port), 0);
+		for (int i = 0; i < 100; i++) {
+			int rc = uiommufd_dma_write(port, 0, iova, &word, 8);
+
+			if (!rc)
+				rc = uiommufd_dma_read(port, 0, iova, &back, 8);
+			if (!rc)
+				assert_int_equal(back, word);
+			else
+				assert_true(rc == -ECANCELED || rc == -EFAULT);
+			copies += !rc;
+		}
+		uiommufd_port_free(port);
+	}
+	return NULL;
+}
+
+/* While it is unbound nothing is copied. */
+static void unbind_for_a_moment(void)
+{
+	struct device *device = toy->device;
+	unsigned long before;
+
+	pci_hold(toy);
+	pci_unbind(toy);
+	memset(rig.memory, 0xee, 64);
+	before = copies;
+	for (int i = 0; i < 10; i++)
+		sched_yield();
+	for (int i = 0; i < 64; i++)
+		assert_int_equal((unsigned char)rig.memory[i], 0xee);
+	assert_true(copies <= before + 4); /* what was done and not counted yet */
+	assert_int_equal(pci_bind(toy, device), 0);
+	pci_release(toy);
+}
+
+static void ports_against_unbind(void **state)
+{
+	pthread_t threads[4];
+
+	stop = false;
+	copies = 0;
+	for (uintptr_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, do_dma, (void *)i), 0);
+	for (int i = 0; i < 300; i++)
+		unbind_for_a_moment();
+	while (!copies)
+		sched_yield();
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* Those that nobody has freed go with the function. */
+static void port_left_behind(void **state)
+{
+	struct uiommufd_port *port;
+
+	assert_int_equal(uiommufd_port_new(pci_model_device(toy), &port), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(kick_while_held),	    TEST(reset_while_held), TEST(refused),
+		TEST(ports_against_unbind), TEST(port_left_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
