@@ -90,6 +90,11 @@ enum {
 	UIOMMUFD_MODEL_ATS = 1 << 2,   /* keeps translations of its own (device TLB) */
 	UIOMMUFD_MODEL_PRI = 1 << 3,   /* can wait for a page: see uiommufd_dma_read() */
 	UIOMMUFD_MODEL_PASID = 1 << 4, /* has PASIDs, of pasid_bits */
+	/*
+	 * Can be a physical function: `sriov=N` gives it N virtual functions, each of which is a device of its own that runs this model.
+	 * Needs FLR, and BARs of memory of at least 4096 bytes.
+	 */
+	UIOMMUFD_MODEL_SRIOV = 1 << 5,
 };
 
 /*
@@ -194,7 +199,7 @@ UIOMMUFD_API void *uiommufd_bar(struct uiommufd_device *device, unsigned int bar
  * The image of config space, of 256 or 4096 bytes.
  *
  * It stays where it is. The host lays out the header and these capabilities: power management at 0x40, MSI at 0x50, MSI-X at 0x70, PCI Express
- * at 0x80 to 0xbb, ATS, PRI and PASID between 0x100 and 0x127. What the model does not have leaves its place free, and a model may put registers of
+ * at 0x80 to 0xbb, ATS, PRI and PASID between 0x100 and 0x127, SR-IOV at 0x130 to 0x16f. What the model does not have leaves its place free, and a model may put registers of
  * its own there and in all the rest.
  */
 UIOMMUFD_API uint8_t *uiommufd_config(struct uiommufd_device *device);

@@ -24,7 +24,8 @@ static bool same_address(const struct config_address *a, const struct config_add
 	       a->function == b->function;
 }
 
-static struct config_device *device_at(struct config *config, const struct config_address *address)
+struct config_device *config_device_at(const struct config *config,
+				       const struct config_address *address)
 {
 	for (size_t i = 0; i < config->device_count; i++)
 		if (config->devices[i].has_address &&
@@ -41,7 +42,7 @@ static int give_address(struct config *config, struct config_device *device,
 	for (unsigned int at = 0; at < 256 * 31; at++) {
 		address.bus = at / 31;
 		address.device = 1 + at % 31;
-		if (device_at(config, &address))
+		if (config_device_at(config, &address))
 			continue;
 		device->address = address;
 		device->has_address = true;
@@ -144,18 +145,25 @@ static int find_iommu(const struct config *config, struct config_device *device,
 	return 0;
 }
 
+static int place_devices(struct config *config, struct config_error *ret_error)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < config->device_count && !r; i++)
+		if (!config->devices[i].has_address)
+			r = give_address(config, &config->devices[i], ret_error);
+	return r ? r : config_complete_vfs(config, ret_error);
+}
+
 static int complete_devices(struct config *config, config_real_fn real,
 			    struct config_error *ret_error)
 {
-	int r = 0;
+	int r = place_devices(config, ret_error);
 
 	for (size_t i = 0; i < config->device_count && !r; i++) {
 		struct config_device *device = &config->devices[i];
 
-		if (!device->has_address)
-			r = give_address(config, device, ret_error);
-		if (!r)
-			r = find_iommu(config, device, ret_error);
+		r = find_iommu(config, device, ret_error);
 		if (device->group == CONFIG_NONE)
 			device->group = free_number(config, CONFIG_GROUP, real);
 		if (device->number == CONFIG_NONE)

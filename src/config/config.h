@@ -54,6 +54,12 @@ struct config_address {
 
 #define CONFIG_ADDRESS_BYTES sizeof("0000:00:00.0")
 
+/* The Requester ID, as PCI Express has it. */
+static inline uint16_t config_requester(const struct config_address *address)
+{
+	return (uint16_t)(address->bus << 8 | address->device << 3 | address->function);
+}
+
 /* Reads "1000:00:01.0" or "00:01.0" (domain 0). -EINVAL. */
 int config_address_read(const char *text, struct config_address *ret_address);
 void config_address_write(const struct config_address *address,
@@ -69,7 +75,14 @@ struct config_device {
 	int group;  /* of its IOMMU group */
 	int number; /* N of /dev/vfio/devices/vfioN */
 	char *iommu_name;
-	int iommu;		       /* index in config->iommus */
+	int iommu; /* index in config->iommus */
+	unsigned int
+		vfs; /* of a physical function: how many virtual functions it can have; else 0 */
+	/* A virtual function: the number `vf`, from 0, of the function at `pf_address`, which is config->devices[pf]. */
+	bool is_vf;
+	struct config_address pf_address;
+	size_t pf;
+	unsigned int vf;
 	struct config_options options; /* the model's own */
 	/*
 	 * The model's constants, so that who shows the device need not load the model; callbacks, strings and lists are NULL. `size`
@@ -85,6 +98,9 @@ struct config {
 	struct config_device *devices;
 	struct config_options options; /* the machine's as a whole */
 };
+
+/* A physical function's VF 0; the others follow. NULL: it is none. Of a complete config. */
+const struct config_device *config_first_vf(const struct config *config, size_t pf);
 
 /* An empty one: a machine without devices. -ENOMEM. */
 int config_new(struct config **ret_config);
@@ -109,7 +125,8 @@ typedef bool (*config_real_fn)(enum config_thing thing, int number);
 /*
  * Gives everything that was left out: an IOMMU (vtd) if devices need one, names, addresses (1000:00:01.0 and up: no computer of
  * today has real devices in that domain), groups and numbers from 0 that are not `real` (NULL: none is). Checks that nothing is there twice and that a
- * group has one IOMMU. Errors as above.
+ * group has one IOMMU. A physical function's virtual functions become devices behind all others, one for each that it can have; they have its model
+ * and its options, but for `file`, and addresses one behind the other. Errors as above.
  */
 int config_complete(struct config *config, config_real_fn real, struct config_error *ret_error);
 

@@ -130,6 +130,28 @@ static int take_address(struct config_device *device, const struct word *word,
 	return 0;
 }
 
+static int take_pf(struct config_device *device, const struct word *word,
+		   struct config_error *ret_error)
+{
+	if (config_address_read(value_of(word), &device->pf_address))
+		return config_complain(ret_error, "'%s' is no address as in vf-of=1000:00:01.0",
+				       value_of(word));
+	device->is_vf = true;
+	return 0;
+}
+
+static int take_vfs(struct config_device *device, const struct word *word,
+		    struct config_error *ret_error)
+{
+	uint64_t value;
+
+	if (!word->value || config_number(word->value, CONFIG_VFS_MAX, &value))
+		return config_complain(ret_error, "'sriov' needs a number from 0 to %d",
+				       CONFIG_VFS_MAX);
+	device->vfs = (unsigned int)value;
+	return 0;
+}
+
 static int device_word(struct config_device *device, const struct word *word,
 		       struct config_error *ret_error)
 {
@@ -139,6 +161,10 @@ static int device_word(struct config_device *device, const struct word *word,
 		return take_count(word, &device->group, ret_error);
 	if (!strcmp(word->key, "vfio"))
 		return take_count(word, &device->number, ret_error);
+	if (!strcmp(word->key, "sriov"))
+		return take_vfs(device, word, ret_error);
+	if (!strcmp(word->key, "vf-of"))
+		return take_pf(device, word, ret_error);
 	if (!strcmp(word->key, "iommu") && !device->iommu_name)
 		return copy_word(value_of(word), &device->iommu_name, ret_error);
 	return add_option(&device->options, word, ret_error);
@@ -160,19 +186,27 @@ static void *grow(void *list, size_t count, size_t size)
 	return mem_realloc(list, (count + 1) * size);
 }
 
+struct config_device *config_grow_devices(struct config *config)
+{
+	struct config_device *list = grow(config->devices, config->device_count, sizeof(*list));
+
+	if (!list)
+		return NULL;
+	config->devices = list;
+	return &list[config->device_count];
+}
+
 static int add_device(struct config *config, const struct words *words, size_t first,
 		      struct config_error *ret_error)
 {
-	struct config_device *device,
-		*list = grow(config->devices, config->device_count, sizeof(*list));
+	struct config_device *device = config_grow_devices(config);
 	int r;
 
-	if (!list)
+	if (!device)
 		return config_no_memory(ret_error);
-	config->devices = list;
 	if (first == words->count || words->list[first].value || !*words->list[first].key)
 		return config_complain(ret_error, "a device starts with the name of its model");
-	device = &list[config->device_count++];
+	config->device_count++;
 	*device = (struct config_device){.group = CONFIG_NONE,
 					 .number = CONFIG_NONE,
 					 .iommu = CONFIG_NONE,

@@ -7,6 +7,9 @@
 
 #define WORDS_MAX 64
 
+/* Virtual functions of one device. */
+#define CONFIG_VFS_MAX 64
+
 struct words {
 	char *storage; /* what list points into */
 	size_t count;
@@ -36,5 +39,14 @@ int config_number(const char *text, uint64_t max, uint64_t *ret_value);
 /* 0, -ENOMEM, -EEXIST: the key is there. */
 int config_options_add(struct config_options *options, const char *key, const char *value);
 void config_options_done(struct config_options *options);
+
+/* ---- what config_complete() consists of ---- */
+
+/* Room for one more device at the end of the list, which may move. NULL: none. */
+struct config_device *config_grow_devices(struct config *config);
+struct config_device *config_device_at(const struct config *config,
+				       const struct config_address *address);
+/* Adds the virtual functions that aren't there yet, and finds those that are (vfs.c). */
+int config_complete_vfs(struct config *config, struct config_error *ret_error);
 
 #endif

@@ -58,6 +58,12 @@ static void write_device(FILE *file, const struct config *config,
 		fprintf(file, " group=%d", device->group);
 	if (device->number != CONFIG_NONE)
 		fprintf(file, " vfio=%d", device->number);
+	if (device->vfs)
+		fprintf(file, " sriov=%u", device->vfs);
+	if (device->is_vf) {
+		config_address_write(&device->pf_address, address);
+		fprintf(file, " vf-of=%s", address);
+	}
 	if (device->iommu != CONFIG_NONE || device->iommu_name) {
 		fputs(" iommu=", file);
 		write_value(file, device->iommu != CONFIG_NONE ? config->iommus[device->iommu].name

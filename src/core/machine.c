@@ -32,6 +32,11 @@ void machine_set_host(struct machine *machine, struct machine_host *host)
 	machine->host = host;
 }
 
+void machine_set_shares(struct machine *machine, struct share *shares)
+{
+	machine->shares = shares;
+}
+
 struct machine *machine_get(struct machine *machine)
 {
 	atomic_fetch_add_explicit(&machine->refs, 1, memory_order_relaxed);

@@ -14,12 +14,15 @@
 
 struct machine;
 struct machine_host;
+struct share;
 
 /* The default machine: the mock IOMMU alone. With one reference. -ENOMEM. */
 int machine_new(struct machine **ret_machine);
 void machine_put(struct machine *machine);
 /* Where threads run, and what eventfds are (core/host.h); before anything is opened. The host outlives the machine. */
 void machine_set_host(struct machine *machine, struct machine_host *host);
+/* What other processes share of its devices, one for each in their order (core/share.h); before it has any. They outlive the machine. */
+void machine_set_shares(struct machine *machine, struct share *shares);
 
 /*
  * Opens a node of the machine by its path below /dev ("iommu", "vfio/vfio"): a file with one reference.

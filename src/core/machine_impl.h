@@ -47,6 +47,8 @@ struct machine {
 	void (*rewrite)(struct ucmd *ucmd, unsigned int cmd);
 
 	struct machine_host *host; /* set before there are devices */
+	/* core/share.h, of its devices; set before there are any, and outlives the machine. NULL: it makes them itself */
+	struct share *shares;
 
 	struct sanitizer
 		*sanitizer;   /* core/sanitizer.h; NULL: none. Constant once there are contexts */

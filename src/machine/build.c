@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "config/words.h"
 #include "core/machine_impl.h"
+#include "core/share.h"
 #include "machine/kind.h"
 #include "machine/machine.h"
 #include "machine/model.h"
@@ -25,9 +26,20 @@ struct parts {
 	struct machine_part part;
 	size_t iommu_count, device_count;
 	struct unit *iommus, *devices;
+	struct pci_function **functions; /* of the devices; VFIO's */
+	struct share *shares;		 /* of them, if they are the machine's own */
 };
 
 static const char parts_key;
+
+static void free_lists(struct parts *parts)
+{
+	free(parts->iommus);
+	free(parts->devices);
+	free(parts->functions);
+	free(parts->shares);
+	free(parts);
+}
 
 static void parts_free(struct machine_part *part)
 {
@@ -43,9 +55,16 @@ static void parts_free(struct machine_part *part)
 			parts->iommus[i].kind->done(parts->iommus[i].own);
 			free(parts->iommus[i].own);
 		}
-	free(parts->iommus);
-	free(parts->devices);
-	free(parts);
+	free_lists(parts);
+}
+
+static bool make_lists(struct parts *parts)
+{
+	parts->iommus = mem_calloc(parts->iommu_count + 1, sizeof(*parts->iommus));
+	parts->devices = mem_calloc(parts->device_count + 1, sizeof(*parts->devices));
+	parts->functions = mem_calloc(parts->device_count + 1, sizeof(struct pci_function *));
+	parts->shares = mem_calloc(parts->device_count + 1, sizeof(*parts->shares));
+	return parts->iommus && parts->devices && parts->functions && parts->shares;
 }
 
 static int add_parts(struct machine *machine, const struct config *config, struct parts **ret_parts)
@@ -58,14 +77,13 @@ static int add_parts(struct machine *machine, const struct config *config, struc
 	parts->part.free = parts_free;
 	parts->iommu_count = config->iommu_count;
 	parts->device_count = config->device_count;
-	parts->iommus = mem_calloc(config->iommu_count + 1, sizeof(*parts->iommus));
-	parts->devices = mem_calloc(config->device_count + 1, sizeof(*parts->devices));
-	if (!parts->iommus || !parts->devices) {
-		free(parts->iommus);
-		free(parts->devices);
-		free(parts);
+	if (!make_lists(parts)) {
+		free_lists(parts);
 		return -ENOMEM;
 	}
+	share_init(parts->shares, parts->device_count);
+	if (!machine->shares)
+		machine->shares = parts->shares;
 	lock_take(&machine->lock);
 	LIST_INSERT_HEAD(&machine->parts, &parts->part, link);
 	lock_release(&machine->lock);
@@ -154,7 +172,8 @@ static size_t list_options(const struct config_device *device, const struct iomm
 }
 
 static int plug(struct machine *machine, const struct config_device *device,
-		const struct pci_setup *setup, struct config_error *ret_error)
+		const struct pci_setup *setup, struct config_error *ret_error,
+		struct pci_function **ret_function)
 {
 	struct pci_function *function;
 	int r = pci_function_new(machine, setup, &function);
@@ -163,14 +182,46 @@ static int plug(struct machine *machine, const struct config_device *device,
 		return r == -EINVAL && *ret_error->text ? r
 							: cant_be_made(r, device->model, ret_error);
 	r = vfio_plug(machine, function, (unsigned int)device->number, (unsigned int)device->group);
-	if (!r)
+	if (!r) {
+		*ret_function = function;
 		return 0;
+	}
 	pci_function_free(function);
 	return cant_be_made(r, device->model, ret_error);
 }
 
-static int add_function(struct machine *machine, const struct config *config, size_t index,
-			struct pci_setup *setup, struct config_error *ret_error)
+static void set_physical(const struct config *config, const struct config_device *device,
+			 struct pci_setup *setup)
+{
+	const struct config_device *vf =
+		config_first_vf(config, (size_t)(device - config->devices));
+
+	setup->sriov.total = (uint16_t)device->vfs;
+	setup->sriov.first =
+		(uint16_t)(config_requester(&vf->address) - config_requester(&device->address));
+	pci_assign_addresses((unsigned int)(vf - config->devices), device->vfs, setup->model->bars,
+			     setup->sriov.addresses);
+}
+
+/* What it has to do with SR-IOV. */
+static void set_sriov(const struct parts *parts, const struct config *config, size_t index,
+		      struct pci_setup *setup)
+{
+	const struct config_device *device = &config->devices[index];
+
+	if (device->vfs)
+		set_physical(config, device, setup);
+	if (!device->is_vf)
+		return;
+	setup->pf = parts->functions[device->pf];
+	setup->vf = device->vf;
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		setup->addresses[i] =
+			setup->pf->sriov.addresses[i] + device->vf * setup->model->bars[i].size;
+}
+
+static int add_function(struct machine *machine, struct parts *parts, const struct config *config,
+			size_t index, struct pci_setup *setup, struct config_error *ret_error)
 {
 	const struct config_device *device = &config->devices[index];
 	const struct iommu_kind *kind = iommu_kind_find(config->iommus[device->iommu].kind);
@@ -193,8 +244,10 @@ static int add_function(struct machine *machine, const struct config *config, si
 					device->address.device, device->address.function};
 	setup->complain = take_complaint;
 	setup->complain_arg = ret_error;
-	pci_assign_addresses((unsigned int)index, setup->model->bars, setup->addresses);
-	return plug(machine, device, setup, ret_error);
+	setup->share = &machine->shares[index];
+	pci_assign_addresses((unsigned int)index, 1, setup->model->bars, setup->addresses);
+	set_sriov(parts, config, index, setup);
+	return plug(machine, device, setup, ret_error, &parts->functions[index]);
 }
 
 static int add_device(struct machine *machine, struct parts *parts, const struct config *config,
@@ -208,7 +261,7 @@ static int add_device(struct machine *machine, struct parts *parts, const struct
 	*ret_error->text = '\0';
 	r = add_requester(device, &parts->iommus[device->iommu], &parts->devices[index], ret_error,
 			  &setup.iommu);
-	return r ? r : add_function(machine, config, index, &setup, ret_error);
+	return r ? r : add_function(machine, parts, config, index, &setup, ret_error);
 }
 
 static int add_all(struct machine *machine, const struct config *config,

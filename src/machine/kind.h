@@ -82,7 +82,7 @@ int kind_read(const struct kind_option *table, const struct config_options *opti
 /* Requester ids, as PCI Express has them. */
 static inline uint16_t kind_requester(const struct config_address *address)
 {
-	return (uint16_t)(address->bus << 8 | address->device << 3 | address->function);
+	return config_requester(address);
 }
 
 #endif

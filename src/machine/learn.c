@@ -125,7 +125,12 @@ static int learn_device(struct config *config, struct config_device *device,
 	r = model_get(device->model, &model, ret_error);
 	if (r)
 		return r;
+	if (device->vfs && !(model.flags & UIOMMUFD_MODEL_SRIOV))
+		return config_complain(ret_error, "'%s' can't have virtual functions",
+				       device->model);
 	take_identity(&model, &device->identity);
+	if (device->is_vf)
+		device->identity.intx_pin = 0;
 	r = take_pri(device, kind, ret_error);
 	return r ? r : check_options(device, &model, kind, ret_error);
 }

@@ -172,7 +172,7 @@ const struct uiommufd_model model_dmatest = {
 	.name = "dmatest",
 	.summary = "4 KiB of memory and a DMA engine, with PASIDs and page requests",
 	.flags = UIOMMUFD_MODEL_PCIE | UIOMMUFD_MODEL_FLR | UIOMMUFD_MODEL_ATS |
-		 UIOMMUFD_MODEL_PRI | UIOMMUFD_MODEL_PASID,
+		 UIOMMUFD_MODEL_PRI | UIOMMUFD_MODEL_PASID | UIOMMUFD_MODEL_SRIOV,
 	.vendor_id = 0x1234,
 	.device_id = 0x11e9,
 	.class_code = 0xff0000, /* fits no class */

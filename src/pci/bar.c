@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loads and stores of BARs: to the image, to the model, or to what the host keeps itself. */
 #include <endian.h>
+#include <linux/pci_regs.h>
 
 #include "core/file.h"
 #include "mem/page.h"
@@ -96,6 +97,19 @@ static const struct uiommufd_window *find_window(const struct uiommufd_model *mo
 }
 
 /* ---- accesses ---- */
+
+/* A VF's memory is decoded by its physical function's VF MSE (PCI Express Base 9.3.3.3.4), on as long as there are VFs. */
+bool pci_memory_decoded(const struct pci_function *function)
+{
+	return function->pf ? pci_exists(function) : pci_command(function) & PCI_COMMAND_MEMORY;
+}
+
+bool pci_bar_decoded(const struct pci_function *function, unsigned int bar)
+{
+	if (function->bars[bar].flags & UIOMMUFD_BAR_IO)
+		return pci_command(function) & PCI_COMMAND_IO;
+	return pci_memory_decoded(function);
+}
 
 uint64_t pci_bar_read(struct pci_function *function, unsigned int bar, uint64_t offset,
 		      unsigned int len)

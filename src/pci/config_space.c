@@ -19,6 +19,9 @@
 	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INVALIDATE |       \
 	 PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE)
 
+/* Of a virtual function: bus mastering (PCI Express Base 9.3.4.1.3), and memory decoding, which Linux lets its users see as they set it. */
+#define VF_COMMAND_WRITABLE (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
+
 void pci_config_done(struct pci_config *config)
 {
 	free(config->image);
@@ -47,7 +50,7 @@ int pci_config_init(struct pci_function *function, const struct pci_setup *setup
 		return rc;
 	config->size =
 		function->model.flags & UIOMMUFD_MODEL_PCIE ? PCI_EXT_CONFIG_SIZE : PCI_CONFIG_SIZE;
-	pci_config_lay_header(function, COMMAND_WRITABLE);
+	pci_config_lay_header(function, function->pf ? VF_COMMAND_WRITABLE : COMMAND_WRITABLE);
 	pci_config_lay_capabilities(function);
 	return 0;
 }
@@ -125,11 +128,22 @@ static void refresh_status(struct pci_function *function)
 		  (function->irqs.asserted ? PCI_STATUS_INTERRUPT : 0);
 }
 
+static void refresh_sriov(struct pci_function *function)
+{
+	uint8_t *image = function->config.image;
+	unsigned int at = function->config.sriov, vfs = atomic_load(&function->share->vfs);
+
+	pci_put(image, at + PCI_SRIOV_CTRL, vfs ? PCI_SRIOV_CTRL_VFE | PCI_SRIOV_CTRL_MSE : 0, 2);
+	pci_put(image, at + PCI_SRIOV_NUM_VF, vfs, 2);
+}
+
 uint32_t pci_config_read(struct pci_function *function, unsigned int offset, unsigned int len)
 {
 	LOCK_SCOPED(&function->lock);
 	if (offset <= PCI_STATUS && PCI_STATUS < offset + len)
 		refresh_status(function);
+	if (function->config.sriov && offset >= function->config.sriov)
+		refresh_sriov(function);
 	return pci_get(function->config.image, offset, len);
 }
 

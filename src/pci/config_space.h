@@ -24,7 +24,7 @@ struct pci_config {
 	uint8_t *writable; /* a page: bits that writes change */
 	uint8_t *owned;	   /* a bit for each dword: ours, not the model's */
 	/* Where the capabilities are; 0: there is no such one. */
-	uint16_t pm, msi, msix, pcie;
+	uint16_t pm, msi, msix, pcie, sriov;
 };
 
 /* Builds it from the model. -ENOMEM. */
@@ -47,9 +47,10 @@ void pci_config_open(struct pci_function *function);
 void pci_config_show_irq(struct pci_function *function, unsigned int kind);
 
 /*
- * Where BARs seem to be: addresses of the function `index` (from 0) of a machine, which don't meet those of another function.
+ * Where BARs seem to be: addresses of the function `index` (from 0) of a machine, which don't meet those of another function; or of the VFs whose first is
+ * that function: each BAR has room for `count` of them, one behind the other.
  */
-void pci_assign_addresses(unsigned int index, const struct uiommufd_bar bars[6],
+void pci_assign_addresses(unsigned int index, unsigned int count, const struct uiommufd_bar bars[6],
 			  uint64_t ret_addresses[6]);
 
 #endif

@@ -244,6 +244,18 @@ static int create_state(struct pci_function *function)
 	return function->model.create(pci_model_device(function), &function->state);
 }
 
+static void take_sriov(struct pci_function *function, const struct pci_setup *setup)
+{
+	function->share = setup->share;
+	if (!function->share) {
+		function->share = &function->own_share;
+		share_init(&function->own_share, 1);
+	}
+	function->sriov = setup->sriov;
+	function->pf = setup->pf;
+	function->vf = setup->vf;
+}
+
 int pci_function_new(struct machine *machine, const struct pci_setup *setup,
 		     struct pci_function **ret_function)
 {
@@ -261,9 +273,12 @@ int pci_function_new(struct machine *machine, const struct pci_setup *setup,
 	snprintf(function->name, sizeof(function->name), "%04x:%02x:%02x.%x", setup->slot.domain,
 		 setup->slot.bus, setup->slot.device & 31, setup->slot.function & 7);
 	init_locks(function);
+	take_sriov(function, setup);
 	wrong = pci_model_take(setup->model, &function->model);
 	if (wrong)
 		tell(function, wrong);
+	if (setup->pf)
+		pci_make_vf(&function->model);
 	rc = wrong ? -EINVAL : make_parts(function, setup);
 	if (!rc)
 		rc = create_state(function);

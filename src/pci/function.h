@@ -25,6 +25,7 @@
 
 #include "base/lock.h"
 #include "core/machine_impl.h"
+#include "core/share.h"
 #include "core/shared_memory.h"
 #include "pci/config_space.h"
 #include "pci/interrupt.h"
@@ -47,6 +48,13 @@ struct pci_option {
 	const char *key, *value;
 };
 
+/* What makes a physical function (PCI Express Base 9). Its VFs' Requester IDs follow each other. */
+struct pci_sriov {
+	uint16_t total;		      /* VFs that it can have; 0: it is none */
+	uint16_t first;		      /* First VF Offset: from its Requester ID to that of VF 0 */
+	uint64_t addresses[PCI_BARS]; /* of VF 0's BARs; those of the others follow */
+};
+
 /* What pci_function_new() needs; nothing of it but `iommu`, and the model's lists and strings, has to live on. */
 struct pci_setup {
 	const struct uiommufd_model *model;
@@ -56,6 +64,11 @@ struct pci_setup {
 	struct iommu_dev *iommu; /* outlives the function */
 	/* Where the BARs seem to be on the bus: 0 for those that are not there. */
 	uint64_t addresses[PCI_BARS];
+	struct share *share; /* of the device; outlives the function. NULL: nobody shares it */
+	struct pci_sriov sriov;
+	struct pci_function
+		*pf;	 /* a virtual function's physical one, which outlives it; else NULL */
+	unsigned int vf; /* its number, from 0 */
 	/* A sentence of why it can't be made, with the function's name before it. May be NULL. */
 	void (*complain)(void *arg, const char *sentence);
 	void *complain_arg;
@@ -80,6 +93,10 @@ struct pci_function {
 	struct pci_option *options; /* n_options of them, one block */
 	size_t n_options;
 	struct iommu_dev *iommu;
+	struct share *share, own_share; /* never NULL */
+	struct pci_sriov sriov;
+	struct pci_function *pf; /* NULL: it is no virtual function */
+	unsigned int vf;
 	void (*complain)(void *arg, const char *sentence); /* NULL after create */
 	void *complain_arg;
 
@@ -123,6 +140,17 @@ static inline struct uiommufd_device *pci_model_device(struct pci_function *func
 	return (struct uiommufd_device *)function;
 }
 
+/* ---- virtual functions (sriov.c) ---- */
+
+/* Is it there? Virtual functions come and go. */
+static inline bool pci_exists(const struct pci_function *function)
+{
+	return !function->pf || function->vf < atomic_load(&function->pf->share->vfs);
+}
+
+/* What a model is as a virtual function: no INTx; PRI and PASID are its physical function's. */
+void pci_make_vf(struct uiommufd_model *model);
+
 /* ---- work (worker.c) ---- */
 
 /* Starts the workers, if they aren't there. -ENOMEM, -EAGAIN. */
@@ -161,6 +189,10 @@ uint64_t pci_bar_read(struct pci_function *function, unsigned int bar, uint64_t 
 		      unsigned int len);
 void pci_bar_write(struct pci_function *function, unsigned int bar, uint64_t offset, uint64_t value,
 		   unsigned int len);
+
+/* Does the device take accesses of its BARs of memory? Of this BAR? */
+bool pci_memory_decoded(const struct pci_function *function);
+bool pci_bar_decoded(const struct pci_function *function, unsigned int bar);
 
 /* Does this touch the MSI-X table, which programs don't reach by pread and pwrite? */
 bool pci_bar_is_msix_table(const struct pci_function *function, unsigned int bar, uint64_t offset,

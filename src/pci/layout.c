@@ -17,6 +17,7 @@
 #define ATS_AT	 0x100
 #define PRI_AT	 0x110
 #define PASID_AT 0x120
+#define SRIOV_AT 0x130
 
 /* Of capability headers. */
 #define LAST 0
@@ -41,23 +42,31 @@ static void allow(struct pci_config *config, unsigned int offset, uint32_t bits,
 /* ---- the header ---- */
 
 /* The low bits say what a BAR is; those of the address that are below its size are 0, whatever is written (PCI 3.0, 6.2.5.1). */
-static void lay_bar(struct pci_function *function, unsigned int i)
+static void lay_bar_at(struct pci_function *function, unsigned int i, unsigned int at,
+		       uint64_t address)
 {
 	const struct pci_bar *bar = &function->bars[i];
-	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * i;
-	uint64_t mask = ~(bar->size - 1);
 	uint32_t flags = bar->flags & UIOMMUFD_BAR_IO ? PCI_BASE_ADDRESS_SPACE_IO : 0;
 
 	if (bar->flags & UIOMMUFD_BAR_64BIT)
 		flags |= PCI_BASE_ADDRESS_MEM_TYPE_64;
 	if (bar->flags & UIOMMUFD_BAR_PREFETCHABLE)
 		flags |= PCI_BASE_ADDRESS_MEM_PREFETCH;
-	lay(&function->config, at, (uint32_t)bar->address | flags, 4);
+	lay(&function->config, at, (uint32_t)address | flags, 4);
+	if (bar->flags & UIOMMUFD_BAR_64BIT)
+		lay(&function->config, at + 4, (uint32_t)(address >> 32), 4);
+}
+
+static void lay_bar(struct pci_function *function, unsigned int i)
+{
+	const struct pci_bar *bar = &function->bars[i];
+	unsigned int at = PCI_BASE_ADDRESS_0 + 4 * i;
+	uint64_t mask = ~(bar->size - 1);
+
+	lay_bar_at(function, i, at, bar->address);
 	allow(&function->config, at, (uint32_t)mask, 4);
-	if (!(bar->flags & UIOMMUFD_BAR_64BIT))
-		return;
-	lay(&function->config, at + 4, (uint32_t)(bar->address >> 32), 4);
-	allow(&function->config, at + 4, (uint32_t)(mask >> 32), 4);
+	if (bar->flags & UIOMMUFD_BAR_64BIT)
+		allow(&function->config, at + 4, (uint32_t)(mask >> 32), 4);
 }
 
 static void lay_bars(struct pci_function *function)
@@ -187,9 +196,38 @@ static unsigned int append(struct pci_config *config, unsigned int at, unsigned 
 	return at;
 }
 
-/* PCI Express Base 7.8.8, 7.8.9, 10.5. They follow from what the device is attached to: nothing is writable. */
-static void lay_extended(struct pci_config *config, const struct uiommufd_model *model)
+/* 4 KiB to 4 MiB, as PCI Express Base 9.3.3.12 asks for; 4 KiB are in use. */
+#define PAGE_SIZES   0x553
+#define PAGE_SIZE_4K 1
+
+/*
+ * PCI Express Base 9.3.3. NumVFs and what enables VFs are shown as they are when they are read. Nothing is writable: VFs are the machine's to make, and
+ * Linux shows its users no more.
+ */
+static void lay_sriov(struct pci_function *function, unsigned int at)
 {
+	const struct pci_sriov *sriov = &function->sriov;
+	struct pci_config *config = &function->config;
+
+	config->sriov = (uint16_t)at;
+	lay(config, at + PCI_SRIOV_INITIAL_VF, sriov->total, 2);
+	lay(config, at + PCI_SRIOV_TOTAL_VF, sriov->total, 2);
+	lay(config, at + PCI_SRIOV_FUNC_LINK, (uint32_t)function->slot.function, 1);
+	lay(config, at + PCI_SRIOV_VF_OFFSET, sriov->first, 2);
+	lay(config, at + PCI_SRIOV_VF_STRIDE, 1, 2);
+	lay(config, at + PCI_SRIOV_VF_DID, function->model.device_id, 2);
+	lay(config, at + PCI_SRIOV_SUP_PGSIZE, PAGE_SIZES, 4);
+	lay(config, at + PCI_SRIOV_SYS_PGSIZE, PAGE_SIZE_4K, 4);
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		if (function->bars[i].size)
+			lay_bar_at(function, i, at + PCI_SRIOV_BAR + 4 * i, sriov->addresses[i]);
+}
+
+/* PCI Express Base 7.8.8, 7.8.9, 10.5. They follow from what the device is attached to: nothing is writable. */
+static void lay_extended(struct pci_function *function)
+{
+	const struct uiommufd_model *model = &function->model;
+	struct pci_config *config = &function->config;
 	unsigned int at, last = 0;
 
 	if (model->flags & UIOMMUFD_MODEL_ATS) {
@@ -206,6 +244,11 @@ static void lay_extended(struct pci_config *config, const struct uiommufd_model 
 			    &last);
 		lay(config, at + PCI_PASID_CAP, (uint32_t)model->pasid_bits << 8, 2);
 	}
+	if (function->sriov.total) {
+		at = append(config, SRIOV_AT, PCI_EXT_CAP_ID_SRIOV, PCI_EXT_CAP_SRIOV_SIZEOF,
+			    &last);
+		lay_sriov(function, at);
+	}
 }
 
 void pci_config_lay_capabilities(struct pci_function *function)
@@ -220,7 +263,7 @@ void pci_config_lay_capabilities(struct pci_function *function)
 	lay_pm(config, &list);
 	lay(config, PCI_CAPABILITY_LIST, list, 1);
 	lay(config, PCI_STATUS, PCI_STATUS_CAP_LIST, 2);
-	lay_extended(config, model);
+	lay_extended(function);
 }
 
 /* ---- addresses ---- */
@@ -237,15 +280,15 @@ void pci_config_lay_capabilities(struct pci_function *function)
 #define IO_EACH	  ((uint64_t)1 << 8)
 
 /* The next multiple of the size. */
-static uint64_t place(uint64_t *at, uint64_t size)
+static uint64_t place(uint64_t *at, uint64_t size, unsigned int count)
 {
 	uint64_t address = (*at + size - 1) & ~(size - 1);
 
-	*at = address + size;
+	*at = address + size * count;
 	return address;
 }
 
-void pci_assign_addresses(unsigned int index, const struct uiommufd_bar bars[6],
+void pci_assign_addresses(unsigned int index, unsigned int count, const struct uiommufd_bar bars[6],
 			  uint64_t ret_addresses[6])
 {
 	uint64_t low = LOW_WINDOW + index * LOW_EACH, high = HIGH_WINDOW + index * HIGH_EACH;
@@ -256,6 +299,6 @@ void pci_assign_addresses(unsigned int index, const struct uiommufd_bar bars[6],
 				 : bars[i].flags & UIOMMUFD_BAR_IO  ? &io
 								    : &low;
 
-		ret_addresses[i] = bars[i].size ? place(from, bars[i].size) : 0;
+		ret_addresses[i] = bars[i].size ? place(from, bars[i].size, count) : 0;
 	}
 }

@@ -94,17 +94,29 @@ static const char *check_interrupts(const struct uiommufd_model *model)
 	return check_msix(model);
 }
 
+/* PCI Express Base 9.2.2.2, 9.3.3.14: each VF has FLR, and BARs of whole pages of memory. */
+static const char *check_sriov(const struct uiommufd_model *model)
+{
+	if (!(model->flags & UIOMMUFD_MODEL_FLR))
+		return "SRIOV needs FLR";
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		if (model->bars[i].size &&
+		    (model->bars[i].flags & UIOMMUFD_BAR_IO || model->bars[i].size < PAGE_SIZE))
+			return "SRIOV needs BARs of memory, of at least 4096 bytes";
+	return NULL;
+}
+
 static const char *check(const struct uiommufd_model *model)
 {
-	const uint32_t extended =
-		UIOMMUFD_MODEL_FLR | UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI | UIOMMUFD_MODEL_PASID;
+	const uint32_t extended = UIOMMUFD_MODEL_FLR | UIOMMUFD_MODEL_ATS | UIOMMUFD_MODEL_PRI |
+				  UIOMMUFD_MODEL_PASID | UIOMMUFD_MODEL_SRIOV;
 	const struct uiommufd_window *window;
 	const char *wrong = NULL;
 
 	if (!model->name || !*model->name)
 		return "it has no name";
 	if (model->flags & extended && !(model->flags & UIOMMUFD_MODEL_PCIE))
-		return "FLR, ATS, PRI and PASID need PCIE";
+		return "FLR, ATS, PRI, PASID and SRIOV need PCIE";
 	if (model->pasid_bits > MAX_PASID_BITS ||
 	    !(model->flags & UIOMMUFD_MODEL_PASID) != !model->pasid_bits)
 		return "pasid_bits must be 1 to 20 with PASID, else 0";
@@ -114,6 +126,8 @@ static const char *check(const struct uiommufd_model *model)
 		wrong = check_bar(model, i);
 	if (!wrong)
 		wrong = check_interrupts(model);
+	if (!wrong && model->flags & UIOMMUFD_MODEL_SRIOV)
+		wrong = check_sriov(model);
 	for (window = model->windows; !wrong && window && window->flags; window++)
 		wrong = check_window(model, window);
 	return wrong;

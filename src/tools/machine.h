@@ -7,6 +7,8 @@
 
 /* Where a description travels to the processes of a program. */
 #define MACHINE_VARIABLE "UIOMMUFD_MACHINE"
+/* ... and what they share: "descriptor:device:inode". */
+#define SHARES_VARIABLE "UIOMMUFD_SHARES"
 
 enum machine_option { MACHINE_OPTION_FILE = 512, MACHINE_OPTION_DEVICE, MACHINE_OPTION_IOMMU };
 
@@ -31,6 +33,11 @@ enum machine_option { MACHINE_OPTION_FILE = 512, MACHINE_OPTION_DEVICE, MACHINE_
  * Takes one of the options: *config is made with the first. 0, or -errno: why has been said.
  */
 int machine_take(struct config **config, int option, const char *argument);
+/*
+ * Leaves an open descriptor to the program, of memory that its processes share, and tells of it in the environment, if the machine has virtual functions.
+ * 0, or -errno: why has been said.
+ */
+int machine_share(const struct config *config);
 /* Completes it, and checks it against this computer. 0, or -errno: why has been said. */
 int machine_complete(struct config *config);
 

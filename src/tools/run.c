@@ -173,7 +173,7 @@ static int prepare_machine(struct config *config)
 	}
 	if (r)
 		tool_say("memory is out.");
-	return r;
+	return r ? r : machine_share(config);
 }
 
 static int prepare_namespace(void)

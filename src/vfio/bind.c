@@ -37,22 +37,47 @@ static int find_ctx(struct client *client, int fd, struct file **ret_file)
 	return -EBADFD;
 }
 
-/* `found`: what looking for the context has given. In the kernel's order of errors. */
-static int bind_locked(struct vfio_file *file, const struct vfio_device_bind_iommufd *bind,
-		       int found, struct file *iommu)
+/* BIND's flag says if there is a token. */
+static int check_token(struct vfio_device *device, struct client *client,
+		       const struct vfio_device_bind_iommufd *bind)
+{
+	struct vfio_token token;
+
+	if (!(bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN))
+		return vfio_token_check(device, NULL);
+	if (client_read(client, &token, bind->token_uuid_ptr, sizeof(token)))
+		return -EFAULT;
+	return vfio_token_check(device, &token);
+}
+
+/* A call on its way. */
+struct bind_call {
+	struct client *client;
+	struct vfio_device_bind_iommufd bind;
+	int found; /* what looking for the context has given */
+	struct file *iommu;
+};
+
+/* In the kernel's order of errors. */
+static int bind_locked(struct vfio_file *file, const struct bind_call *call)
 {
 	struct vfio_device *device = file->device;
 	int rc;
 
 	if (device->group->opened)
 		return -EBUSY;
-	if (atomic_load(&file->bound) || bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
+	if (!vfio_present(device))
+		return -ENODEV;
+	if (atomic_load(&file->bound))
 		return -EINVAL;
-	if (found)
-		return found;
+	rc = check_token(device, call->client, &call->bind);
+	if (rc)
+		return rc;
+	if (call->found)
+		return call->found;
 	if (device->users)
 		return -EINVAL;
-	rc = vfio_open_device(device, ctx_of_file(iommu));
+	rc = vfio_open_device(device, ctx_of_file(call->iommu));
 	if (rc)
 		return rc;
 	device->group->cdevs_bound++;
@@ -78,21 +103,20 @@ static int grant(struct vfio_file *file, struct client *client, uint64_t arg)
 
 long vfio_bind(struct vfio_file *file, struct client *client, uint64_t arg)
 {
-	struct vfio_device_bind_iommufd bind;
-	struct file *iommu = NULL;
-	int rc = read_bind(client, arg, &bind), found;
+	struct bind_call call = {.client = client};
+	int rc = read_bind(client, arg, &call.bind);
 
 	if (rc)
 		return rc;
 	/* Before the lock: the frontend may have to open it first. */
-	found = find_ctx(client, bind.iommufd, &iommu);
+	call.found = find_ctx(client, call.bind.iommufd, &call.iommu);
 	lock_take(&file->device->vfio->lock);
-	rc = bind_locked(file, &bind, found, iommu);
+	rc = bind_locked(file, &call);
 	if (!rc)
 		rc = grant(file, client, arg);
 	lock_release(&file->device->vfio->lock);
-	if (!found)
-		file_put(iommu);
+	if (!call.found)
+		file_put(call.iommu);
 	return rc;
 }
 

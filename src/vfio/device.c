@@ -137,14 +137,28 @@ static int bind_device(struct vfio_device *device, struct ctx *ctx)
 	return rc;
 }
 
-int vfio_open_device(struct vfio_device *device, struct ctx *ctx)
+bool vfio_present(const struct vfio_device *device)
 {
-	struct vfio_group *group = device->group;
-	int rc;
+	const struct pci_function *function = device->function;
 
-	if (group->bound && group->ctx != ctx)
-		return -EPERM;
-	rc = pci_enable(device->function);
+	return pci_exists(function) && !atomic_load(&function->share->unbound);
+}
+
+/* One user of the device, as other processes see it. */
+static int enter(struct vfio_device *device)
+{
+	int rc = share_enter(device->function->share);
+
+	if (rc || vfio_present(device))
+		return rc;
+	share_exit(device->function->share);
+	return -ENODEV;
+}
+
+static int make_ready(struct vfio_device *device, struct ctx *ctx)
+{
+	int rc = pci_enable(device->function);
+
 	if (rc)
 		return rc;
 	pci_hold(device->function);
@@ -154,8 +168,24 @@ int vfio_open_device(struct vfio_device *device, struct ctx *ctx)
 	if (!rc)
 		pci_config_open(device->function);
 	pci_release(device->function);
+	return rc;
+}
+
+int vfio_open_device(struct vfio_device *device, struct ctx *ctx)
+{
+	struct vfio_group *group = device->group;
+	int rc;
+
+	if (group->bound && group->ctx != ctx)
+		return -EPERM;
+	rc = enter(device);
 	if (rc)
 		return rc;
+	rc = make_ready(device, ctx);
+	if (rc) {
+		share_exit(device->function->share);
+		return rc;
+	}
 	ctx_get(ctx);
 	device->ctx = ctx;
 	device->users = 1;
@@ -197,6 +227,7 @@ void vfio_close_device(struct vfio_device *device)
 	pci_config_open(function);
 	pci_release(function);
 	ctx_put(ctx);
+	share_exit(function->share);
 }
 
 static int open_cdev(struct machine *machine, struct machine_node *node, struct client *client,
@@ -204,7 +235,7 @@ static int open_cdev(struct machine *machine, struct machine_node *node, struct 
 {
 	struct vfio_device *device = (struct vfio_device *)node;
 	struct vfio_file *file;
-	int rc = vfio_file_new(device, &vfio_cdev_ops, &file);
+	int rc = vfio_present(device) ? vfio_file_new(device, &vfio_cdev_ops, &file) : -ENOENT;
 
 	if (!rc)
 		*ret_file = &file->file;
@@ -285,4 +316,18 @@ int vfio_plug(struct machine *machine, struct pci_function *function, unsigned i
 	LIST_INSERT_HEAD(&vfio->devices, device, link);
 	machine_add_node(machine, &device->node);
 	return 0;
+}
+
+void vfio_request(struct machine *machine, const struct share *share)
+{
+	struct machine_host *host = machine->host;
+	struct vfio *vfio = vfio_get(machine);
+	struct vfio_device *device;
+
+	if (!vfio)
+		return;
+	LOCK_SCOPED(&vfio->lock);
+	LIST_FOREACH(device, &vfio->devices, link)
+		if (device->function->share == share && device->request)
+			host->ops->event_signal(host, device->request);
 }

@@ -41,7 +41,7 @@ static void export_done(struct dmabuf *dmabuf)
 
 static bool decodes(const struct vfio_device *device)
 {
-	return pci_command(device->function) & PCI_COMMAND_MEMORY;
+	return pci_memory_decoded(device->function);
 }
 
 static int make(struct vfio_device *device, char *host, uint64_t length, struct file **ret_file)

@@ -33,6 +33,15 @@ static long bus_master(const struct feature_call *call)
 	return 0;
 }
 
+static long vf_token(const struct feature_call *call)
+{
+	struct vfio_token token;
+
+	if (client_read(call->client, &token, call->data, sizeof(token)))
+		return -EFAULT;
+	return vfio_token_set(call->device, &token);
+}
+
 /* ---- low power: the device holds still ---- */
 
 static long enter_low_power(struct vfio_device *device)
@@ -102,6 +111,8 @@ static const struct feature {
 	uint32_t ops;  /* VFIO_DEVICE_FEATURE_GET, _SET */
 	long (*handler)(const struct feature_call *call);
 } features[] = {
+	{VFIO_DEVICE_FEATURE_PCI_VF_TOKEN, sizeof(struct vfio_token), VFIO_DEVICE_FEATURE_SET,
+	 vf_token},
 	{VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, 0, VFIO_DEVICE_FEATURE_SET, low_power_entry},
 	{VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
 	 sizeof(struct vfio_device_low_power_entry_with_wakeup), VFIO_DEVICE_FEATURE_SET,
@@ -113,10 +124,16 @@ static const struct feature {
 	 VFIO_DEVICE_FEATURE_GET, dma_buf},
 };
 
-static const struct feature *find(uint32_t number)
+/* Does the device have it? */
+static bool has(const struct vfio_device *device, const struct feature *feature)
+{
+	return feature->number != VFIO_DEVICE_FEATURE_PCI_VF_TOKEN || device->function->sriov.total;
+}
+
+static const struct feature *find(const struct vfio_device *device, uint32_t number)
 {
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-		if (features[i].number == number)
+		if (features[i].number == number && has(device, &features[i]))
 			return &features[i];
 	return NULL;
 }
@@ -142,7 +159,7 @@ long vfio_feature(struct vfio_device *device, struct client *client, uint64_t ar
 		rc = check_flags(head.flags);
 	if (rc)
 		return rc;
-	feature = find(head.flags & VFIO_DEVICE_FEATURE_MASK);
+	feature = find(device, head.flags & VFIO_DEVICE_FEATURE_MASK);
 	if (!feature)
 		return -ENOTTY;
 	if (head.flags & ops & ~feature->ops)

@@ -178,9 +178,59 @@ static struct vfio_device *find_device(struct vfio_group *group, const char *nam
 	struct vfio_device *device;
 
 	LIST_FOREACH(device, &group->vfio->devices, link)
-		if (device->group == group && !strcmp(device->function->name, name))
+		if (device->group == group && !strcmp(device->function->name, name) &&
+		    vfio_present(device))
 			break;
 	return device;
+}
+
+/* Has the group devices that are there? */
+static bool has_devices(struct vfio_group *group)
+{
+	struct vfio_device *device;
+
+	LIST_FOREACH(device, &group->vfio->devices, link)
+		if (device->group == group && vfio_present(device))
+			return true;
+	return false;
+}
+
+/* What GET_DEVICE_FD's string says: "0000:01:00.0 vf_token=2ab74924-c335-45f4-9b16-8569e5b08258". */
+struct device_words {
+	char name[NAME_MAX_BYTES]; /* cut from what follows */
+	bool has_token;
+	struct vfio_token token;
+};
+
+/* The key=value pairs behind the name. -EINVAL. */
+static int read_words(const char *at, struct device_words *words)
+{
+	const char *key = "vf_token=";
+	int rc;
+
+	while (*at) {
+		if (*at == ' ') {
+			at++;
+			continue;
+		}
+		if (words->has_token || strncmp(at, key, strlen(key)) != 0)
+			return -EINVAL;
+		at += strlen(key);
+		rc = vfio_token_parse(at, &words->token);
+		if (rc)
+			return rc;
+		words->has_token = true;
+		at += VFIO_TOKEN_TEXT;
+	}
+	return 0;
+}
+
+/* May the device be had with these? */
+static int check_words(struct vfio_device *device, const char *options, struct device_words *words)
+{
+	int rc = read_words(options, words);
+
+	return rc ? rc : vfio_token_check(device, words->has_token ? &words->token : NULL);
 }
 
 /* To the IOAS of the container. */
@@ -216,8 +266,10 @@ static int use_device(struct vfio_device *device, struct ctx *ctx)
 	return rc;
 }
 
-static int open_device(struct vfio_group_file *group, const char *name, struct vfio_file **ret_file)
+static int open_device(struct vfio_group_file *group, struct device_words *words,
+		       struct vfio_file **ret_file)
 {
+	char *options = words->name + strcspn(words->name, " ");
 	struct vfio_device *device;
 	struct vfio_file *file;
 	int rc;
@@ -225,9 +277,14 @@ static int open_device(struct vfio_group_file *group, const char *name, struct v
 	LOCK_SCOPED(&group->group->vfio->lock);
 	if (!group->container)
 		return -EINVAL;
-	device = find_device(group->group, name);
+	if (*options)
+		*options++ = '\0';
+	device = find_device(group->group, words->name);
 	if (!device)
 		return -ENODEV;
+	rc = check_words(device, options, words);
+	if (rc)
+		return rc;
 	rc = vfio_file_new(device, &vfio_group_device_ops, &file);
 	if (rc)
 		return rc;
@@ -243,11 +300,11 @@ static int open_device(struct vfio_group_file *group, const char *name, struct v
 static long ioctl_get_device_fd(struct vfio_group_file *group, struct client *client, uint64_t arg)
 {
 	struct vfio_file *file = NULL;
-	char name[NAME_MAX_BYTES];
-	int rc = read_string(client, arg, name);
+	struct device_words words = {};
+	int rc = read_string(client, arg, words.name);
 
 	if (!rc)
-		rc = open_device(group, name, &file);
+		rc = open_device(group, &words, &file);
 	if (!rc)
 		rc = client->ops->fd_install(client, &file->file);
 	if (rc < 0 && file)
@@ -354,6 +411,8 @@ static int open_group(struct machine *machine, struct machine_node *node, struct
 	struct vfio_group_file *file;
 
 	LOCK_SCOPED(&group->vfio->lock);
+	if (!has_devices(group))
+		return -ENOENT;
 	if (group->opened || group->cdevs_bound)
 		return -EBUSY;
 	file = mem_zalloc(sizeof(*file));

@@ -96,11 +96,31 @@ int vfio_file_new(struct vfio_device *device, const struct file_ops *ops,
 		  struct vfio_file **ret_file);
 /*
  * The first user: binds the device to a context, and makes it ready to be used. -EPERM: its group is another context's; errors of
- * device_bind(), -ENOMEM, -EAGAIN. With the VFIO lock.
+ * device_bind(), -ENOMEM, -EAGAIN; -ENODEV: it has gone, or is about to. With the VFIO lock.
  */
 int vfio_open_device(struct vfio_device *device, struct ctx *ctx);
 /* The last user has gone: resets and unbinds it. With the VFIO lock. */
 void vfio_close_device(struct vfio_device *device);
+
+/* Is it there, and vfio-pci's? Without a lock: it may go at once. */
+bool vfio_present(const struct vfio_device *device);
+
+/* ---- VF tokens (token.c); with the VFIO lock ---- */
+
+struct vfio_token {
+	uint64_t half[2]; /* the UUID's 16 bytes */
+};
+
+/* A UUID as text, "2ab74924-c335-45f4-9b16-8569e5b08258", at the start of `text`. -EINVAL. */
+int vfio_token_parse(const char *text, struct vfio_token *ret_token);
+#define VFIO_TOKEN_TEXT 36
+/*
+ * May it be opened with this token (NULL: none was given)? A physical function takes it over. -EACCES: it is the wrong one, or one is needed; -EINVAL: the
+ * device has nothing to do with tokens.
+ */
+int vfio_token_check(struct vfio_device *device, const struct vfio_token *token);
+/* A physical function's user sets it. -EBUSY: there are virtual functions in use. */
+int vfio_token_set(struct vfio_device *device, const struct vfio_token *token);
 
 /* ---- groups (group.c) ---- */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* IOEVENTFD: an eventfd that stands for a store to a BAR. */
 #include <errno.h>
-#include <linux/pci_regs.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -22,7 +21,7 @@ static void fired(void *arg)
 {
 	const struct vfio_ioeventfd *store = arg;
 
-	if (pci_command(store->function) & PCI_COMMAND_MEMORY)
+	if (pci_memory_decoded(store->function))
 		pci_bar_write(store->function, store->bar, store->offset, store->data, store->len);
 }
 

@@ -105,13 +105,12 @@ struct region {
 static int find_bar(const struct pci_function *function, struct region *region)
 {
 	const struct pci_bar *bar = &function->bars[region->index];
-	uint16_t decode = bar->flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 
 	if (region->offset >= bar->size)
 		return -EINVAL;
 	if (region->count > bar->size - region->offset)
 		region->count = bar->size - region->offset;
-	return pci_command(function) & decode ? 0 : -EIO;
+	return pci_bar_decoded(function, region->index) ? 0 : -EIO;
 }
 
 static int find_region(const struct vfio_device *device, uint64_t pos, size_t count,

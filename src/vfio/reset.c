@@ -23,16 +23,16 @@ long vfio_reset(struct vfio_device *device, struct client *client, uint64_t arg)
 
 /* ---- all on the bus ---- */
 
-/* A bus below a bridge can be reset, the root's can't. */
+/* A bus below a bridge can be reset, the root's can't, nor one that virtual functions alone are on. */
 static bool has_bus_reset(const struct vfio_device *device)
 {
-	return device->function->slot.bus != 0;
+	return device->function->slot.bus != 0 && !device->function->pf;
 }
 
 static bool same_bus(const struct vfio_device *a, const struct vfio_device *b)
 {
 	return a->function->slot.domain == b->function->slot.domain &&
-	       a->function->slot.bus == b->function->slot.bus;
+	       a->function->slot.bus == b->function->slot.bus && pci_exists(b->function);
 }
 
 /* Is it the caller's to reset, whose device this is? What nobody has open is his if its group is. */

@@ -19,4 +19,8 @@ struct pci_function;
 int vfio_plug(struct machine *machine, struct pci_function *function, unsigned int number,
 	      unsigned int group);
 
+struct share;
+/* Tells the device's user, if it has one in this machine, that it is wanted back: VFIO_PCI_REQ_IRQ_INDEX. Takes RANK_VFIO. */
+void vfio_request(struct machine *machine, const struct share *share);
+
 #endif

@@ -195,6 +195,8 @@ static int open_node(struct call *call, const struct vnode *vnode, int flags)
 	case VNODE_TEXT:
 		if ((flags & O_ACCMODE) == O_RDONLY)
 			return procfs_open_text(vnode, flags);
+		if (vnode->store && vnode->data) /* a physical function's: see make_tree() */
+			return -EPERM;
 		return vnode->mode & 0222 ? (int)sys_raw(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR)
 					  : -EACCES;
 	default:

@@ -103,14 +103,17 @@ static int make_machine(struct supervisor *supervisor, const struct config *conf
 	return rc ? rc : sanitize_machine(supervisor->machine, NULL);
 }
 
-static int make_tree(struct vtree *tree, const struct config *config)
+/* It has no virtual functions: the files that make them are sockets, whose write() is the kernel's. */
+static int make_tree(struct supervisor *supervisor, const struct config *config)
 {
+	struct vtree *tree = &supervisor->tree;
 	int rc = 0;
 
+	supervisor->shown = (struct sysfs_machine){.config = config};
 	vtree_init(tree);
 	for (const struct node *node = nodes; node->path && !rc; node++)
 		rc = vtree_add_char(tree, node->path, node->mode, node->major, node->minor);
-	return rc || !config ? rc : machine_view_add(tree, config);
+	return rc || !config ? rc : machine_view_add(tree, &supervisor->shown);
 }
 
 int supervisor_init(struct supervisor *supervisor, const struct config *config,
@@ -123,7 +126,7 @@ int supervisor_init(struct supervisor *supervisor, const struct config *config,
 	*ret_step = "the machine can't be made";
 	rc = make_machine(supervisor, config);
 	if (!rc)
-		rc = make_tree(&supervisor->tree, config);
+		rc = make_tree(supervisor, config);
 	if (!rc)
 		rc = service_new(&hooks, supervisor, &supervisor->service);
 	if (rc)

@@ -10,7 +10,7 @@
 #include "core/client.h"
 #include "core/machine.h"
 #include "frontend/launcher/notify.h"
-#include "frontend/preload/path_tree.h"
+#include "frontend/preload/machine_view.h"
 #include "frontend/service/here.h"
 
 #include <stdatomic.h>
@@ -44,7 +44,8 @@ struct supervisor {
 	struct machine *machine;
 	struct service *service;
 	struct client self; /* its own memory, for what the service has in hand */
-	struct vtree tree;  /* what the machine adds to paths; constant */
+	struct sysfs_machine shown;
+	struct vtree tree; /* what the machine adds to paths; constant */
 	int listener;
 	struct lock lock;
 	/* The lock guards these. */

@@ -6,6 +6,7 @@
 #include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
+#include "frontend/preload/view.h"
 #include "frontend/service/quiet.h"
 
 #include <limits.h>
@@ -383,25 +384,38 @@ static int high_start(void)
 	return start < 3 ? 3 : start;
 }
 
+static bool note(int fd, bool keep)
+{
+	for (int i = 0; i < RESERVED_MAX; i++) {
+		int none = 0;
+
+		if (atomic_compare_exchange_strong(&reserved[i], &none, fd + 1)) {
+			atomic_store(&kept[i], keep);
+			atomic_store(&reserved_by, getpid());
+			descriptor_set(fd, SLOT_RESERVED);
+			return true;
+		}
+	}
+	return false;
+}
+
+void preload_keep_fd(int fd)
+{
+	note(fd, true);
+}
+
 static int reserve(int fd, bool keep)
 {
 	int high = REAL(fcntl)(fd, F_DUPFD_CLOEXEC, high_start());
 
 	if (high < 0)
 		return errno == EINVAL ? -EMFILE : -errno;
-	for (int i = 0; i < RESERVED_MAX; i++) {
-		int none = 0;
-
-		if (atomic_compare_exchange_strong(&reserved[i], &none, high + 1)) {
-			atomic_store(&kept[i], keep);
-			atomic_store(&reserved_by, getpid());
-			descriptor_set(high, SLOT_RESERVED);
-			REAL(close)(fd);
-			return high;
-		}
+	if (!note(high, keep)) {
+		REAL(close)(high);
+		return -EMFILE;
 	}
-	REAL(close)(high);
-	return -EMFILE;
+	REAL(close)(fd);
+	return high;
 }
 
 int descriptor_reserve(int fd)

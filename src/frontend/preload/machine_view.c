@@ -10,43 +10,87 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct config *description;
+#include "core/share.h"
 
-static void give_up(const char *why, unsigned int line)
+/* ---- when nodes are there ---- */
+
+const struct sysfs_machine *sysfs_machine(const struct vnode *vnode)
 {
-	char text[512];
-	int n = snprintf(text, sizeof(text),
-			 "uiommufd: UIOMMUFD_MACHINE can't be used (line %u): %s.\n", line, why);
-
-	(void)!write(STDERR_FILENO, text, n);
-	_exit(127);
+	while (vnode->parent)
+		vnode = vnode->parent;
+	return vnode->data;
 }
 
-/* Before the tree is built, which asks. */
-__attribute__((constructor(101))) static void description_init(void)
+bool sysfs_exists(const struct sysfs_machine *machine, const struct config_device *device)
 {
-	const char *text = getenv("UIOMMUFD_MACHINE");
-	struct config_error error = {};
-
-	if (!text || !*text)
-		return;
-	if (config_new(&description))
-		give_up("memory is out", 0);
-	if (config_read(description, text, &error) || config_complete(description, NULL, &error))
-		give_up(error.text, error.line);
+	if (!device->is_vf)
+		return true;
+	return machine->shares && device->vf < atomic_load(&machine->shares[device->pf].vfs);
 }
 
-const struct config *preload_config(void)
+bool sysfs_bound(const struct sysfs_machine *machine, const struct config_device *device)
 {
-	return description;
+	size_t index = (size_t)(device - machine->config->devices);
+
+	if (!sysfs_exists(machine, device))
+		return false;
+	return !machine->shares || !atomic_load(&machine->shares[index].unbound);
+}
+
+static bool owner_exists(const struct vnode *vnode)
+{
+	return sysfs_exists(sysfs_machine(vnode), vnode->owner);
+}
+
+static bool owner_bound(const struct vnode *vnode)
+{
+	return sysfs_bound(sysfs_machine(vnode), vnode->owner);
+}
+
+static bool any_of_group(const struct vnode *vnode, bool (*is)(const struct sysfs_machine *machine,
+							       const struct config_device *device))
+{
+	const struct sysfs_machine *machine = sysfs_machine(vnode);
+	const struct config *config = machine->config;
+	const struct config_device *owner = vnode->owner;
+
+	for (size_t i = 0; i < config->device_count; i++)
+		if (config->devices[i].group == owner->group && is(machine, &config->devices[i]))
+			return true;
+	return false;
+}
+
+static bool group_exists(const struct vnode *vnode)
+{
+	return any_of_group(vnode, sysfs_exists);
+}
+
+static bool group_bound(const struct vnode *vnode)
+{
+	return any_of_group(vnode, sysfs_bound);
+}
+
+void sysfs_while(struct vtree *tree, enum sysfs_when when, const struct config_device *device)
+{
+	static bool (*const present[])(const struct vnode *vnode) = {
+		[SYSFS_ALWAYS] = NULL,
+		[SYSFS_EXISTS] = owner_exists,
+		[SYSFS_BOUND] = owner_bound,
+		[SYSFS_GROUP_EXISTS] = group_exists,
+		[SYSFS_GROUP_BOUND] = group_bound,
+	};
+
+	tree->present = present[when];
+	tree->owner = device;
 }
 
 void sysfs_place(const struct config_device *device, char ret_place[static SYSFS_PLACE_BYTES])
 {
-	char address[CONFIG_ADDRESS_BYTES];
+	char address[CONFIG_ADDRESS_BYTES], root[CONFIG_ADDRESS_BYTES];
 
+	config_address_write(device->is_vf ? &device->pf_address : &device->address, root);
 	config_address_write(&device->address, address);
-	snprintf(ret_place, SYSFS_PLACE_BYTES, "pci%.7s/%s", address, address);
+	snprintf(ret_place, SYSFS_PLACE_BYTES, "pci%.7s/%s", root, address);
 }
 
 /* As the kernel's drivers name them; an SMMU by where its registers are. */
@@ -128,7 +172,6 @@ static int add_folder(struct vtree *tree, const struct sysfs_char *what, const s
 	if (r)
 		return r;
 	dir->data = node;
-	dir->present = node->present;
 	return vtree_make_files(tree, dir, char_files, SYSFS_FILE_SIZE);
 }
 
@@ -153,10 +196,12 @@ int sysfs_add_char(struct vtree *tree, const struct sysfs_char *what)
 	return r ? r : sysfs_link(tree, NULL, path, "../%s", what->node);
 }
 
-int machine_view_add(struct vtree *tree, const struct config *config)
+int machine_view_add(struct vtree *tree, const struct sysfs_machine *machine)
 {
+	const struct config *config = machine->config;
 	int r = sysfs_add_machine(tree, config);
 
+	tree->root.data = machine;
 	for (size_t i = 0; i < config->device_count && !r; i++)
 		r = sysfs_add_device(tree, config, i);
 	return r;

@@ -15,8 +15,32 @@
  */
 const struct config *preload_config(void);
 
-/* Adds a complete machine to a tree; the config has to live as long. 0, -ENOMEM, -ENAMETOOLONG. */
-int machine_view_add(struct vtree *tree, const struct config *config);
+/*
+ * What this process shares with others of that machine's devices (core/share.h), in the config's order; NULL without one. A machine with virtual functions is
+ * given memory by `uiommufd run` that all processes of the program have; where its descriptor was lost, and for other machines, it is this process's and its
+ * children's.
+ */
+struct share *preload_shares(void);
+/* Keeps the descriptor of that memory out of the program's way. After the constructors of priority 101. */
+void preload_keep_shares(void);
+/* The variable that names it: "number:device:inode". */
+#define SHARES_VARIABLE "UIOMMUFD_SHARES"
+
+/* What a view shows. */
+struct sysfs_machine {
+	const struct config *config; /* complete */
+	/* core/share.h, of its devices. NULL: there are no virtual functions, and nothing can be bound or unbound */
+	struct share *shares;
+	/* Asks the user of a device that has to go, as share_leave() wants it. */
+	void (*ask)(struct share *share);
+};
+
+/* Adds a machine to a tree; it has to live as long. 0, -ENOMEM, -ENAMETOOLONG. */
+int machine_view_add(struct vtree *tree, const struct sysfs_machine *machine);
+/* This process's, for its view; NULL without a description. */
+const struct sysfs_machine *preload_machine(void);
+/* The machine of a node's tree. */
+const struct sysfs_machine *sysfs_machine(const struct vnode *vnode);
 
 /* ---- its parts ---- */
 
@@ -33,8 +57,27 @@ void sysfs_place(const struct config_device *device, char ret_place[static SYSFS
 #define SYSFS_IOMMU_BYTES 48
 void sysfs_iommu_name(const struct config_iommu *iommu, char ret_name[static SYSFS_IOMMU_BYTES]);
 
+/*
+ * Nodes that are made until the next call are there as long as the device is, or a driver has it, or one has any device of its group. SYSFS_ALWAYS: they
+ * always are.
+ */
+enum sysfs_when { SYSFS_ALWAYS, SYSFS_EXISTS, SYSFS_BOUND, SYSFS_GROUP_EXISTS, SYSFS_GROUP_BOUND };
+/* Is the device there, and has a driver it? */
+bool sysfs_exists(const struct sysfs_machine *machine, const struct config_device *device);
+bool sysfs_bound(const struct sysfs_machine *machine, const struct config_device *device);
+void sysfs_while(struct vtree *tree, enum sysfs_when when, const struct config_device *device);
+
 /* The folder of one device, and its nodes and links elsewhere (sysfs_device.c). */
 int sysfs_add_device(struct vtree *tree, const struct config *config, size_t index);
+/* Where its BARs seem to be, and those of its virtual functions. */
+void sysfs_addresses(const struct config *config, const struct config_device *device,
+		     uint64_t ret_own[6], uint64_t ret_vfs[6]);
+/* The files of a physical function, and links between it and its virtual functions (sysfs_sriov.c). */
+int sysfs_add_sriov(struct vtree *tree, struct vnode *dir, const struct config *config,
+		    const struct config_device *device);
+/* What the driver's files do (sysfs_sriov.c). */
+int sysfs_bind(const struct vnode *vnode, const char *text, size_t length);
+int sysfs_unbind(const struct vnode *vnode, const char *text, size_t length);
 /* Groups, IOMMUs, the driver, classes (sysfs_machine.c). */
 int sysfs_add_machine(struct vtree *tree, const struct config *config);
 

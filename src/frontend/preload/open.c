@@ -22,7 +22,8 @@ static int claim_now(int fd)
  */
 static bool claims_at_once(const char *node)
 {
-	return *node == '/' || (!strncmp(node, "vfio/", 5) && node[5] >= '0' && node[5] <= '9');
+	return !strncmp(node, "/proc/", 6) ||
+	       (!strncmp(node, "vfio/", 5) && node[5] >= '0' && node[5] <= '9');
 }
 
 int preload_open_node(const char *node, int flags)

@@ -38,8 +38,8 @@ static int flags_of(const char *mode)
 }
 
 /*
- * The C library reads and writes inside itself too. That matters for a thread's fail-nth alone: the other files of ours that can be
- * read or written are not opened by a path.
+ * The C library reads and writes inside itself too. That matters for a thread's fail-nth and for what is set in sysfs: the other files of ours that can
+ * be read or written are not opened by a path.
  */
 
 static ssize_t cookie_read(void *cookie, char *buf, size_t size)
@@ -59,7 +59,14 @@ static int cookie_close(void *cookie)
 	return OWN(close)((int)(intptr_t)cookie);
 }
 
-static FILE *open_stream(int fd, const char *mode)
+static bool needs_cookie(int fd)
+{
+	const char *link = preload_fd_link(fd);
+
+	return link && (fail_nth_may_be(link) || !strncmp(link, "/sys/", 5));
+}
+
+static FILE *open_cookie(int fd, const char *mode)
 {
 	static const cookie_io_functions_t functions = {
 		.read = cookie_read,
@@ -67,11 +74,23 @@ static FILE *open_stream(int fd, const char *mode)
 		.close = cookie_close,
 	};
 
-	const char *link = preload_fd_link(fd);
-
-	if (!link || !fail_nth_may_be(link))
-		return fdopen(fd, mode);
 	return fopencookie((void *)(intptr_t)fd, mode, functions);
+}
+
+static FILE *open_stream(int fd, const char *mode)
+{
+	return needs_cookie(fd) ? open_cookie(fd, mode) : fdopen(fd, mode);
+}
+
+/* `echo 2 > FILE`, where echo is a program: the shell has opened it. Late enough for preload_fd_link(). */
+__attribute__((constructor(65535))) static void take_stdout(void)
+{
+	int saved = errno;
+	FILE *stream = needs_cookie(STDOUT_FILENO) ? open_cookie(STDOUT_FILENO, "w") : NULL;
+
+	if (stream)
+		stdout = stream;
+	errno = saved;
 }
 
 static FILE *stream_of(int fd, const char *mode)

@@ -109,6 +109,8 @@ static int add_child(struct vtree *tree, struct vnode *dir, const char *name, si
 	child->mode = 0755;
 	child->ino = ++tree->last_ino;
 	child->parent = dir;
+	child->present = tree->present;
+	child->owner = tree->owner;
 	LIST_INIT(&child->children);
 	LIST_INSERT_HEAD(&dir->children, child, siblings);
 	tree->names[name_hash(name, length) / 64] |= 1ull << name_hash(name, length) % 64;

@@ -54,6 +54,7 @@ struct vnode {
 	unsigned int index; /* the same */
 	/* NULL: it is always there. A folder that isn't there has nothing in it. */
 	bool (*present)(const struct vnode *vnode);
+	const void *owner; /* for `present` */
 	LIST_HEAD(, vnode) children;
 	LIST_ENTRY(vnode) siblings;
 };
@@ -63,6 +64,9 @@ struct vnode {
 
 struct vtree {
 	struct vnode root;
+	/* What nodes get that are made from now on. */
+	bool (*present)(const struct vnode *vnode);
+	const void *owner;
 	uint64_t last_ino;
 	uint64_t names
 		[VTREE_NAME_WORDS]; /* a bit for the hash of each node's name: see vtree_may_name() */

@@ -19,6 +19,7 @@
 #include "frontend/preload/machine_view.h"
 #include "frontend/preload/nodes.h"
 #include "frontend/preload/procfs.h"
+#include "frontend/preload/sysfs_file.h"
 #include "frontend/preload/trace.h"
 #include "frontend/preload/view.h"
 
@@ -34,7 +35,7 @@ static int build(void)
 		r = vtree_add_char(&view.tree, node->path, node->mode, node->major, node->minor);
 	r = r ? r : fail_nth_add_nodes(&view.tree);
 	r = r ? r : hugepages_add_nodes(&view.tree);
-	return r || !preload_config() ? r : machine_view_add(&view.tree, preload_config());
+	return r || !preload_machine() ? r : machine_view_add(&view.tree, preload_machine());
 }
 
 /*
@@ -262,6 +263,11 @@ bool view_real_path(const char *path, int error, char ret_path[static PATH_MAX])
 	return vnode && vnode_path(vnode, ret_path, PATH_MAX) >= 0;
 }
 
+const struct vnode *view_node(const char *path)
+{
+	return vtree_find(&view.tree, path);
+}
+
 static int open_char(const struct vnode *vnode, int flags)
 {
 	char path[PATH_MAX];
@@ -272,13 +278,15 @@ static int open_char(const struct vnode *vnode, int flags)
 	return preload_open_node(path + strlen("/dev/"), flags);
 }
 
-/* What a program writes to a text file of ours changes nothing: there is nothing to set. */
+/* What a program writes to a text file of ours changes nothing where there is nothing to set. */
 static int open_text(const struct vnode *vnode, int flags)
 {
 	long fd;
 
 	if ((flags & O_ACCMODE) != O_RDONLY && !(vnode->mode & 0222))
 		return -EACCES;
+	if ((flags & O_ACCMODE) != O_RDONLY && vnode->store)
+		return sysfs_file_open(vnode, flags);
 	if ((flags & O_ACCMODE) != O_WRONLY)
 		return procfs_open_text(vnode, flags);
 	fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", flags & ~(O_CREAT | O_TRUNC), 0);

@@ -23,6 +23,8 @@ const struct vnode *view_find(int dirfd, const char *path, bool follow);
  * errno, or makes it ENOTDIR when the path goes on behind a node.
  */
 const struct vnode *view_find_late(int dirfd, const char *path, bool follow, int error);
+/* The node of an absolute path that is the tree's own, or NULL. */
+const struct vnode *view_node(const char *path);
 /* The node of an open directory, or NULL if the tree has nothing in it. Keeps errno. */
 const struct vnode *view_of_dir(int dirfd);
 /*

@@ -13,13 +13,16 @@
 #include "frontend/preload/held.h"
 #include "frontend/preload/machine_view.h"
 #include "frontend/preload/real.h"
+#include "frontend/preload/sysfs_file.h"
 #include "frontend/preload/view.h"
 #include "machine/machine.h"
+#include "vfio/vfio.h"
 #include "frontend/sanitize.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct descriptors *descriptors;
 
@@ -37,6 +40,8 @@ static int descriptor_number(struct service *service, struct endpoint *endpoint)
 int process_open(struct process *process, struct client *client, const char *node, int accmode,
 		 struct file **ret_file)
 {
+	if (!strncmp(node, "/sys/", 5))
+		return sysfs_file_new(node, accmode, ret_file);
 	if (*node == '/')
 		return fail_nth_file(node, accmode, ret_file);
 	return machine_open(process->machine, client, node, ret_file);
@@ -119,6 +124,21 @@ static __attribute__((noinline)) void tell_why(const struct config_error *error)
 	sys_raw(SYS_write, STDERR_FILENO, text, n);
 }
 
+/* Before the machine has devices. */
+static int prepare_machine(struct machine *machine, void *arg)
+{
+	machine_set_shares(machine, preload_shares());
+	return sanitize_machine(machine, arg);
+}
+
+void preload_ask(struct share *share)
+{
+	struct process *process = descriptors ? atomic_load(&descriptors->process) : NULL;
+
+	if (process)
+		vfio_request(process->machine, share);
+}
+
 static int make_machine(struct process *process)
 {
 	struct config_error error;
@@ -128,7 +148,7 @@ static int make_machine(struct process *process)
 		r = machine_new(&process->machine);
 		return r ? r : sanitize_machine(process->machine, NULL);
 	}
-	r = machine_build(preload_config(), sanitize_machine, NULL, &error, &process->machine);
+	r = machine_build(preload_config(), prepare_machine, NULL, &error, &process->machine);
 	if (r)
 		tell_why(&error);
 	return r;
@@ -223,6 +243,7 @@ __attribute__((constructor)) static void process_init(void)
 {
 	real_resolve();
 	map_descriptors();
+	preload_keep_shares();
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 }
 

@@ -73,8 +73,10 @@ static ssize_t uevent_text(const struct vnode *vnode, char *buf, size_t size)
 	config_address_write(&device_of(vnode)->address, address);
 	write_modalias(model, modalias, sizeof(modalias));
 	return snprintf(buf, size,
-			"DRIVER=vfio-pci\nPCI_CLASS=%X\nPCI_ID=%04X:%04X\n"
+			"%sPCI_CLASS=%X\nPCI_ID=%04X:%04X\n"
 			"PCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\nMODALIAS=%s",
+			sysfs_bound(sysfs_machine(vnode), device_of(vnode)) ? "DRIVER=vfio-pci\n"
+									    : "",
 			model->class_code, model->vendor_id, model->device_id,
 			model->subsystem_vendor_id, model->subsystem_id, address, modalias);
 }
@@ -110,8 +112,6 @@ static ssize_t local_cpulist_text(const struct vnode *vnode, char *buf, size_t s
 #define RESOURCE_ALIGNED  0x40000u
 #define RESOURCE_64	  0x100000u
 
-#define RESOURCES 13 /* BARs, ROM, those of SR-IOV */
-
 static uint64_t resource_flags(const struct uiommufd_bar *bar)
 {
 	uint64_t flags = RESOURCE_ALIGNED;
@@ -126,32 +126,30 @@ static uint64_t resource_flags(const struct uiommufd_bar *bar)
 	return flags;
 }
 
-static void assign_addresses(unsigned int index, const struct uiommufd_bar bars[6],
-			     uint64_t ret_addresses[6])
+/* A BAR's line, or several's: of `count` VFs. */
+static int write_resource(char *buf, size_t size, const struct uiommufd_bar *bar, uint64_t address,
+			  unsigned int count)
 {
-	uint64_t at = (uint64_t)(index + 1) << 40;
+	bool there = bar && bar->size && count;
 
-	for (unsigned int i = 0; i < 6; i++) {
-		ret_addresses[i] = bars[i].size ? (at + bars[i].size - 1) & ~(bars[i].size - 1) : 0;
-		at = bars[i].size ? ret_addresses[i] + bars[i].size : at;
-	}
+	return snprintf(buf, size, "0x%016" PRIx64 " 0x%016" PRIx64 " 0x%016" PRIx64 "\n",
+			there ? address : 0, there ? address + bar->size * count - 1 : 0,
+			there ? resource_flags(bar) : 0);
 }
 
 static ssize_t resource_text(const struct vnode *vnode, char *buf, size_t size)
 {
-	const struct uiommufd_bar *bars = model_of(vnode)->bars;
-	uint64_t addresses[6];
+	const struct config_device *device = device_of(vnode);
+	const struct uiommufd_bar *bars = device->identity.bars;
+	uint64_t own[6], vfs[6];
 	int n = 0;
 
-	assign_addresses(vnode->index, bars, addresses);
-	for (unsigned int i = 0; i < RESOURCES; i++) {
-		bool there = i < 6 && bars[i].size;
-
-		n += snprintf(buf + n, size - (size_t)n,
-			      "0x%016" PRIx64 " 0x%016" PRIx64 " 0x%016" PRIx64 "\n",
-			      there ? addresses[i] : 0, there ? addresses[i] + bars[i].size - 1 : 0,
-			      there ? resource_flags(&bars[i]) : 0);
-	}
+	sysfs_addresses(sysfs_machine(vnode)->config, device, own, vfs);
+	for (unsigned int i = 0; i < 6; i++)
+		n += write_resource(buf + n, size - (size_t)n, &bars[i], own[i], 1);
+	n += write_resource(buf + n, size - (size_t)n, NULL, 0, 0); /* ROM */
+	for (unsigned int i = 0; i < 6; i++)
+		n += write_resource(buf + n, size - (size_t)n, &bars[i], vfs[i], device->vfs);
 	return n;
 }
 
@@ -231,7 +229,9 @@ static int add_links(struct vtree *tree, struct vnode *dir, const struct config 
 	int r = sysfs_link(tree, dir, "subsystem", "../../../bus/pci");
 
 	sysfs_iommu_name(&config->iommus[device->iommu], iommu);
+	sysfs_while(tree, SYSFS_BOUND, device);
 	r = r ? r : sysfs_link(tree, dir, "driver", "../../../bus/pci/drivers/vfio-pci");
+	sysfs_while(tree, SYSFS_EXISTS, device);
 	r = r ? r
 	      : sysfs_link(tree, dir, "iommu_group", "../../../kernel/iommu_groups/%d",
 			   device->group);
@@ -249,7 +249,9 @@ static int add_entrances(struct vtree *tree, const struct config_device *device)
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
 	r = sysfs_link(tree, NULL, path, "../../../devices/%s", place);
 	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/vfio-pci/%s", address);
+	sysfs_while(tree, SYSFS_BOUND, device);
 	r = r ? r : sysfs_link(tree, NULL, path, "../../../../devices/%s", place);
+	sysfs_while(tree, SYSFS_EXISTS, device);
 	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices/%s", device->group,
 		 address);
 	return r ? r : sysfs_link(tree, NULL, path, "../../../../devices/%s", place);
@@ -286,6 +288,7 @@ int sysfs_add_device(struct vtree *tree, const struct config *config, size_t ind
 	int r;
 
 	sysfs_place(device, place);
+	sysfs_while(tree, SYSFS_EXISTS, device);
 	r = sysfs_dir(tree, &dir, "/sys/devices/%s", place);
 	if (r)
 		return r;
@@ -295,5 +298,9 @@ int sysfs_add_device(struct vtree *tree, const struct config *config, size_t ind
 	r = r ? r : add_files(tree, dir, &device->identity);
 	r = r ? r : add_links(tree, dir, config, device);
 	r = r ? r : add_entrances(tree, device);
-	return r ? r : add_cdev(tree, device);
+	r = r ? r : sysfs_add_sriov(tree, dir, config, device);
+	sysfs_while(tree, SYSFS_BOUND, device);
+	r = r ? r : add_cdev(tree, device);
+	sysfs_while(tree, SYSFS_ALWAYS, NULL);
+	return r;
 }

@@ -69,13 +69,17 @@ static int add_group(struct vtree *tree, const struct config *config,
 		     const struct config_device *device)
 {
 	struct vnode *dir, *devices;
-	int r = sysfs_dir(tree, &dir, "/sys/kernel/iommu_groups/%d", device->group);
+	int r;
+
+	sysfs_while(tree, SYSFS_GROUP_EXISTS, device);
+	r = sysfs_dir(tree, &dir, "/sys/kernel/iommu_groups/%d", device->group);
 
 	if (r || dir->data) /* another device's group, too */
 		return r;
 	dir->data = &config->iommus[device->iommu];
 	r = vtree_make_dir(tree, dir, "devices", &devices);
 	r = r ? r : vtree_make_files(tree, dir, group_files, SYSFS_FILE_SIZE);
+	sysfs_while(tree, SYSFS_GROUP_BOUND, device);
 	return r ? r : add_group_node(tree, device->group);
 }
 
@@ -110,8 +114,9 @@ static int add_iommu_device(struct vtree *tree, const struct config *config,
 /* ---- the driver, and modules ---- */
 
 static const struct vnode_file driver_files[] = {
-	{"bind", 0200, NULL, NULL},	 {"unbind", 0200, NULL, NULL}, {"new_id", 0200, NULL, NULL},
-	{"remove_id", 0200, NULL, NULL}, {"uevent", 0200, NULL, NULL}, {},
+	{"bind", 0200, NULL, sysfs_bind}, {"unbind", 0200, NULL, sysfs_unbind},
+	{"new_id", 0200, NULL, NULL},	  {"remove_id", 0200, NULL, NULL},
+	{"uevent", 0200, NULL, NULL},	  {},
 };
 
 static const struct vnode_file module_files[] = {
@@ -176,15 +181,31 @@ static int add_driver(struct vtree *tree)
 			      "../../../bus/pci/drivers/vfio-pci");
 }
 
+/* Folders that stay when a device goes. */
+static int add_folders(struct vtree *tree)
+{
+	static const char *const folders[] = {
+		"/dev/vfio/devices",   "/dev/char",	  "/sys/dev/char",
+		"/sys/class/vfio-dev", "/sys/class/vfio", "/sys/devices/virtual/vfio",
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !r; i++)
+		r = vtree_add_dir(tree, folders[i]);
+	return r;
+}
+
 int sysfs_add_machine(struct vtree *tree, const struct config *config)
 {
-	int r = 0;
+	int r = config->device_count ? add_folders(tree) : 0;
 
 	for (size_t i = 0; i < config->iommu_count && !r; i++)
 		r = add_iommu(tree, &config->iommus[i]);
 	for (size_t i = 0; i < config->device_count && !r; i++) {
 		r = add_group(tree, config, &config->devices[i]);
+		sysfs_while(tree, SYSFS_EXISTS, &config->devices[i]);
 		r = r ? r : add_iommu_device(tree, config, &config->devices[i]);
+		sysfs_while(tree, SYSFS_ALWAYS, NULL);
 	}
 	if (!r && config->device_count)
 		r = add_driver(tree);

@@ -15,6 +15,8 @@
 
 #include "core/file.h"
 
+struct share;
+
 /*
  * What the descriptor calls ask.
  */
@@ -67,5 +69,10 @@ const char *preload_fd_link(int fd);
  * uses. False: none of them knows that process.
  */
 bool preload_account(pid_t pid, uint64_t *ret_pinned_pages, uint64_t *ret_locked_pages);
+
+/* Keeps a number that programs of this one's inherit out of its way; it is neither moved nor closed at exec. */
+void preload_keep_fd(int fd);
+/* Asks the user of a device, if it is a program of this process's machine, to give it back. */
+void preload_ask(struct share *share);
 
 #endif

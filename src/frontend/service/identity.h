@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IDENTITY_NODE_MAX 56
+#define IDENTITY_NODE_MAX 63
 
 struct identity {
 	uint64_t id[2];		      /* random: never equal for two files */

@@ -66,6 +66,49 @@ static void all_that_can_be_said(void **state)
 	config_free(config);
 }
 
+static void virtual_functions_are_devices(void **state)
+{
+	struct config *config = read_text("iommu vtd name=a\niommu vtd name=b\ndevice nvme\n"
+					  "device dmatest sriov=2 iommu=b file=x text=t\n"
+					  "device dmatest bdf=1000:00:02.3\n"
+					  "device dmatest sriov=9\n");
+	const struct config_device *vf = config->devices + 4, *nvme = config->devices;
+	struct config *again;
+	char *text;
+
+	(void)state;
+	assert_int_equal(config->device_count, 4 + 2 + 9);
+	assert_int_equal(nvme->number, 0);
+	/* 1000:00:02.3 is taken, so they fit behind the function itself. */
+	assert_true(vf->is_vf);
+	assert_int_equal(vf->pf, 1);
+	assert_int_equal(vf[1].vf, 1);
+	assert_int_equal(config_requester(&vf->address), 0x11);
+	assert_int_equal(config_requester(&vf[1].address), 0x12);
+	assert_int_equal(vf->iommu, 1);
+	assert_int_equal(vf->number, 4);
+	assert_int_equal(vf->group, 4);
+	assert_string_equal(vf->model, "dmatest");
+	assert_string_equal(config_option(&vf->options, "text"), "t");
+	assert_null(config_option(&vf->options, "file"));
+	/* Nine don't: they get a bus of their own. */
+	assert_int_equal(vf[2].pf, 3);
+	assert_int_equal(config_requester(&vf[2].address), 0x100);
+	assert_int_equal(config_requester(&vf[10].address), 0x108);
+	assert_ptr_equal(config_first_vf(config, 3), &vf[2]);
+	assert_null(config_first_vf(config, 0));
+	/* Who reads it again finds the same, and adds none. */
+	assert_int_equal(config_write(config, &text), 0);
+	again = read_text(text);
+	assert_int_equal(again->device_count, config->device_count);
+	assert_int_equal(config_requester(&again->devices[14].address), 0x108);
+	assert_int_equal(again->devices[14].number, config->devices[14].number);
+	assert_int_equal(again->devices[14].vf, 8);
+	free(text);
+	config_free(again);
+	config_free(config);
+}
+
 static void devices_bring_an_iommu(void **state)
 {
 	struct config_error error;
@@ -98,6 +141,15 @@ static const struct {
 	{"device a bdf=00:1f.8", 1, "'00:1f.8' is no address as in bdf=1000:00:01.0"},
 	{"device a group=x", 1, "'group' needs a number from 0 to 9999"},
 	{"device a group=10000", 1, "'group' needs a number from 0 to 9999"},
+	{"device a sriov", 1, "'sriov' needs a number from 0 to 64"},
+	{"device a sriov=65", 1, "'sriov' needs a number from 0 to 64"},
+	{"device a vf-of=x", 1, "'x' is no address as in vf-of=1000:00:01.0"},
+	{"device a bdf=0:1.1 vf-of=0:1.0", 1, "'vf-of' needs a 'a' with 'sriov' that comes before"},
+	{"device a bdf=0:1.0 sriov=2\ndevice a bdf=0:1.1 vf-of=0:1.0", 1,
+	 "there are 1 of 2 virtual functions"},
+	{"device a bdf=0:1.0 sriov=2\ndevice a bdf=0:1.1 vf-of=0:1.0\n"
+	 "device a bdf=0:1.3 vf-of=0:1.0",
+	 3, "virtual functions come one behind the other"},
 	{"device a b=1 b=2", 1, "'b' is there twice"},
 	{"device a \"b", 1, "a quotation mark has no partner"},
 	{"device a iommu=x", 1, "there is no iommu named 'x'"},
@@ -222,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_can_be_said),
+		cmocka_unit_test(virtual_functions_are_devices),
 		cmocka_unit_test(devices_bring_an_iommu),
 		cmocka_unit_test(errors_say_where_and_why),
 		cmocka_unit_test(what_is_real_is_left_alone),

@@ -4,6 +4,7 @@
 
 #include "core/client.h"
 #include "core/machine.h"
+#include "vfio/vfio.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -290,6 +291,14 @@ void machine_put(struct machine *machine)
 }
 
 void machine_set_host(struct machine *machine, struct machine_host *host)
+{
+}
+
+void machine_set_shares(struct machine *machine, struct share *shares)
+{
+}
+
+void vfio_request(struct machine *machine, const struct share *share)
 {
 }
 

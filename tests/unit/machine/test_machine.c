@@ -9,6 +9,7 @@
 
 #include "base/inject.h"
 #include "core/client.h"
+#include "core/share.h"
 #include "machine/machine.h"
 
 static const char *toy_path;
@@ -54,6 +55,12 @@ static int has(struct machine *machine, const char *node)
 	return r;
 }
 
+static int give_shares(struct machine *machine, void *shares)
+{
+	machine_set_shares(machine, shares);
+	return 0;
+}
+
 static void nodes_are_there(void **state)
 {
 	struct config_error error;
@@ -72,6 +79,29 @@ static void nodes_are_there(void **state)
 	assert_int_equal(has(machine, "vfio/1"), -ENOENT);
 	assert_int_equal(has(machine, "iommu"), 0);
 	machine_put(machine);
+}
+
+static void virtual_functions_are_there_when_they_are(void **state)
+{
+	struct share shares[3] = {};
+	struct config_error error;
+	struct machine *machine;
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(describe("device dmatest sriov=2", &config, &error), 0);
+	assert_int_equal(machine_build(config, NULL, NULL, &error, &machine), 0);
+	assert_int_equal(has(machine, "vfio/devices/vfio0"), 0);
+	assert_int_equal(has(machine, "vfio/devices/vfio1"), -ENOENT);
+	machine_put(machine);
+	assert_int_equal(machine_build(config, give_shares, shares, &error, &machine), 0);
+	assert_int_equal(has(machine, "vfio/devices/vfio1"), -ENOENT);
+	shares[0].vfs = 1;
+	assert_int_equal(has(machine, "vfio/devices/vfio1"), 0);
+	assert_int_equal(has(machine, "vfio/1"), 0);
+	assert_int_equal(has(machine, "vfio/devices/vfio2"), -ENOENT);
+	machine_put(machine);
+	config_free(config);
 }
 
 static void kinds_of_iommus(void **state)
@@ -170,6 +200,7 @@ static const struct {
 	{"device ioat foo=1",
 	 "'ioat' has no option 'foo': it has xfercap, version, ats-answer, pri", 1},
 	{"\ndevice ioat xfercap=3", "xfercap is a number from 12 to 30", 2},
+	{"device ioat sriov=1", "'ioat' can't have virtual functions", 1},
 	{"device ./none.so", "the model can't be loaded: ", 1},
 	{"iommu smmuv3\ndevice nvme pri=on", "'nvme' has no option 'pri'", 2},
 	{"device nvme pri=maybe", "'pri' is off or on, not 'maybe'", 1},
@@ -200,7 +231,7 @@ static void each_failure_is_reported(void **state)
 	int r;
 
 	(void)state;
-	assert_int_equal(describe("device dmatest\ndevice ioat", &config, &error), 0);
+	assert_int_equal(describe("device dmatest sriov=1\ndevice ioat", &config, &error), 0);
 	do {
 		inject_arm(nth++);
 		r = machine_build(config, NULL, NULL, &error, &machine);
@@ -218,6 +249,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_are_there),
+		cmocka_unit_test(virtual_functions_are_there_when_they_are),
 		cmocka_unit_test(kinds_of_iommus),
 		cmocka_unit_test(identities_are_learned),
 		cmocka_unit_test(pri_is_of_the_function),

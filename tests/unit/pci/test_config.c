@@ -198,7 +198,7 @@ static void addresses(void **state)
 	for (unsigned int i = 0; i < 64; i++) {
 		uint64_t *now = last[i % 2];
 
-		pci_assign_addresses(i, bars, now);
+		pci_assign_addresses(i, 1, bars, now);
 		for (unsigned int b = 0; b < 6; b++) {
 			if (!bars[b].size) {
 				assert_int_equal(now[b], 0);

@@ -179,15 +179,15 @@ const struct uiommufd_model rig_toy = {
 
 /* ---- the rig ---- */
 
-static void plug(struct rig *rig, unsigned int i, struct pci_setup setup)
+static void plug(struct rig *rig, unsigned int i, unsigned int group, struct pci_setup setup)
 {
 	setup.slot = (struct pci_slot){.bus = 1, .function = (uint8_t)i};
 	setup.iommu = &rig->iommu[i].dev;
 
 	rig->iommu[i].dev = (struct iommu_dev){.ops = &iommu_ops, .iommu = (void *)&iommu_ops};
-	pci_assign_addresses(i, setup.model->bars, setup.addresses);
+	pci_assign_addresses(i, 1, setup.model->bars, setup.addresses);
 	assert_int_equal(pci_function_new(rig->bench.machine, &setup, &rig->function[i]), 0);
-	assert_int_equal(vfio_plug(rig->bench.machine, rig->function[i], 3 + i, 7), 0);
+	assert_int_equal(vfio_plug(rig->bench.machine, rig->function[i], 3 + i, group), 0);
 }
 
 static void begin(struct rig *rig)
@@ -208,7 +208,7 @@ void rig_init(struct rig *rig, unsigned int devices)
 {
 	begin(rig);
 	for (unsigned int i = 0; i < devices; i++)
-		plug(rig, i, (struct pci_setup){.model = &rig_toy});
+		plug(rig, i, 7, (struct pci_setup){.model = &rig_toy});
 	map(rig);
 }
 
@@ -216,8 +216,22 @@ void rig_init_model(struct rig *rig, const struct uiommufd_model *model,
 		    const struct pci_option *options, size_t n_options)
 {
 	begin(rig);
-	plug(rig, 0,
+	plug(rig, 0, 7,
 	     (struct pci_setup){.model = model, .options = options, .n_options = n_options});
+	map(rig);
+}
+
+void rig_init_sriov(struct rig *rig)
+{
+	static struct uiommufd_model model;
+
+	model = rig_toy;
+	model.flags |= UIOMMUFD_MODEL_SRIOV | UIOMMUFD_MODEL_PASID;
+	model.pasid_bits = 20;
+	model.bars[5].size = 0;
+	begin(rig);
+	plug(rig, 0, 7, (struct pci_setup){.model = &model, .sriov = {.total = 1, .first = 1}});
+	plug(rig, 1, 8, (struct pci_setup){.model = &model, .pf = rig->function[0]});
 	map(rig);
 }
 

@@ -57,6 +57,8 @@ void rig_init(struct rig *rig, unsigned int devices);
 /* Plugs in one device of another model, vfio3. */
 void rig_init_model(struct rig *rig, const struct uiommufd_model *model,
 		    const struct pci_option *options, size_t n_options);
+/* Plugs in a physical function, vfio3 of group 7, and its virtual one, vfio4 of group 8, which isn't there before somebody says so. */
+void rig_init_sriov(struct rig *rig);
 void rig_done(struct rig *rig);
 
 struct file *rig_open(struct rig *rig, const char *node);

@@ -97,6 +97,8 @@ static void bind_errors(void **state)
 	cmd.bind.flags = 2;
 	assert_int_equal(rig_call(rig, cdev, VFIO_DEVICE_BIND_IOMMUFD, &cmd), -EINVAL);
 	cmd.bind.flags = VFIO_DEVICE_BIND_FLAG_TOKEN;
+	assert_int_equal(rig_call(rig, cdev, VFIO_DEVICE_BIND_IOMMUFD, &cmd), -EFAULT);
+	cmd.bind.token_uuid_ptr = (uintptr_t)rig->memory;
 	assert_int_equal(rig_call(rig, cdev, VFIO_DEVICE_BIND_IOMMUFD, &cmd), -EINVAL);
 	cmd.bind.flags = 0;
 	cmd.bind.iommufd = -2;
