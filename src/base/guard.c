@@ -110,11 +110,17 @@ static int copy_blocked(void *dst, const void *src, size_t len)
 	return ret == 0 ? 0 : -EFAULT;
 }
 
+/* Not a part of guard_copy(), which would save registers for it each time. */
+static __attribute__((noinline)) int copy_asking(void *dst, const void *src, size_t len)
+{
+	return thread_open() ? guard_bytes(dst, src, len) : copy_blocked(dst, src, len);
+}
+
 int guard_copy(void *dst, const void *src, size_t len)
 {
-	if (__builtin_expect(thread_state == THREAD_OPEN || thread_open(), 1))
+	if (__builtin_expect(thread_state == THREAD_OPEN, 1))
 		return guard_bytes(dst, src, len);
-	return copy_blocked(dst, src, len);
+	return copy_asking(dst, src, len);
 }
 
 /* The kernel has no such call, so where the signals are blocked they are opened. */

@@ -217,7 +217,8 @@ static bool range_ok(uint64_t va, size_t len)
  * Another process's memory is asked for by its pid, which by then may be another program's: so the
  * look at whether the address space is still there, each time.
  */
-static int copy_remote(struct mm *mm, long nr, uint64_t va, void *buf, size_t len)
+static __attribute__((noinline)) int copy_remote(struct mm *mm, long nr, uint64_t va, void *buf,
+						 size_t len)
 {
 	static const size_t most = (size_t)1 << 30; /* the kernel takes 2 GiB less a page */
 	struct mm_full *full = mm_full(mm);

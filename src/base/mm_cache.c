@@ -76,19 +76,30 @@ static bool covers(struct mm_cache *cache, unsigned int i, uint64_t addr)
 	       addr < AREA_WORD(cache, i, end);
 }
 
+/* The area that holds addr; CACHE_AREAS if there is none. */
+static unsigned int find(struct mm_cache *cache, uint64_t addr)
+{
+	unsigned int i = atomic_load_explicit(&cache->hint, memory_order_relaxed);
+
+	if (covers(cache, i, addr))
+		return i;
+	i = search(cache, addr);
+	if (!covers(cache, i, addr))
+		return CACHE_AREAS;
+	atomic_store_explicit(&cache->hint, i, memory_order_relaxed);
+	return i;
+}
+
 bool cache_find(struct mm_cache *cache, uint64_t addr, struct cache_area *ret_area)
 {
-	unsigned int i = atomic_load_explicit(&cache->hint, memory_order_relaxed), seq;
 	struct cache_area area;
+	unsigned int seq, i;
 
 	if (!read_begin(cache, &seq))
 		return false;
-	if (!covers(cache, i, addr)) {
-		i = search(cache, addr);
-		if (!covers(cache, i, addr))
-			return false;
-		atomic_store_explicit(&cache->hint, i, memory_order_relaxed);
-	}
+	i = find(cache, addr);
+	if (i == CACHE_AREAS)
+		return false;
 	area_load(cache, i, &area);
 	if (!read_held(cache, seq))
 		return false;
@@ -98,12 +109,17 @@ bool cache_find(struct mm_cache *cache, uint64_t addr, struct cache_area *ret_ar
 
 bool cache_holds(struct mm_cache *cache, uint64_t start, uint64_t end, uint64_t flags)
 {
-	struct cache_area area;
+	unsigned int seq, i;
 
-	for (uint64_t at = start; at < end; at = area.end)
-		if (!cache_find(cache, at, &area) || (area.flags & flags) != flags)
+	if (!read_begin(cache, &seq))
+		return false;
+	for (uint64_t at = start; at < end; at = AREA_WORD(cache, i, end)) {
+		i = find(cache, at);
+		if (i == CACHE_AREAS || (AREA_WORD(cache, i, flags) & flags) != flags ||
+		    !read_held(cache, seq))
 			return false;
-	return true;
+	}
+	return read_held(cache, seq);
 }
 
 unsigned long cache_begin(struct mm_cache *cache)

@@ -134,27 +134,34 @@ static int probe_areas(struct mm_full *full, struct vma_view *view, uint64_t va,
 	return 0;
 }
 
+static __attribute__((noinline)) int probe_anew(struct mm_full *full, uint64_t va, uint64_t end,
+						uint64_t wanted)
+{
+	CLEANUP(vma_view_done) struct vma_view temp = {.fd = -1};
+	struct vma_view *view;
+	int ret;
+
+	LOCK_SCOPED(&full->lock);
+	if (atomic_load(&full->mm.gone))
+		return -EFAULT;
+	ret = mm_view(full, &temp, &view);
+	if (ret == -ENOENT)
+		return probe_blind(full, va, end);
+	if (ret < 0)
+		return look_error(ret);
+	return probe_areas(full, view, va, end, wanted);
+}
+
 int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write)
 {
 	struct mm_full *full = mm_full(mm);
 	uint64_t wanted = write ? AREA_WRITE : AREA_READ;
-	CLEANUP(vma_view_done) struct vma_view temp = {.fd = -1};
-	struct vma_view *view;
-	int ret;
 
 	if (len > UINT64_MAX - va)
 		return -EFAULT;
 	if (cache_holds(&full->cache, va, va + len, wanted))
 		return 0;
-	LOCK_SCOPED(&full->lock);
-	if (atomic_load(&mm->gone))
-		return -EFAULT;
-	ret = mm_view(full, &temp, &view);
-	if (ret == -ENOENT)
-		return probe_blind(full, va, va + len);
-	if (ret < 0)
-		return look_error(ret);
-	return probe_areas(full, view, va, va + len, wanted);
+	return probe_anew(full, va, va + len, wanted);
 }
 
 void mm_track(struct mm *mm, bool tracked)
