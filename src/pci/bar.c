@@ -187,6 +187,20 @@ static void stop_at_span(struct span span, uint64_t offset, uint64_t *end)
 	stop_at(page_ceil(span.offset + span.length), offset, end);
 }
 
+bool pci_bar_can_map(const struct pci_function *function, unsigned int bar, uint64_t offset,
+		     uint64_t length)
+{
+	const uint64_t size = function->bars[bar].memory.length;
+	uint64_t end = offset + length, piece;
+
+	if (!length || offset >= size || length > size - offset)
+		return false;
+	for (; offset < end; offset += piece)
+		if (pci_bar_piece(function, bar, offset, &piece) == PCI_PIECE_NONE)
+			return false;
+	return true;
+}
+
 enum pci_piece pci_bar_piece(const struct pci_function *function, unsigned int bar, uint64_t offset,
 			     uint64_t *ret_length)
 {

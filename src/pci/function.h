@@ -210,6 +210,10 @@ enum pci_piece {
 enum pci_piece pci_bar_piece(const struct pci_function *function, unsigned int bar, uint64_t offset,
 			     uint64_t *ret_length);
 
+/* Is [offset, offset + length), whole pages, in the BAR, and can all of it be mapped? */
+bool pci_bar_can_map(const struct pci_function *function, unsigned int bar, uint64_t offset,
+		     uint64_t length);
+
 /* ---- reset (reset.c) ---- */
 
 /* Can it be reset by itself? */

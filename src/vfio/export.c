@@ -66,21 +66,13 @@ static int make(struct vfio_device *device, char *host, uint64_t length, struct 
 static int find_memory(struct vfio_device *device, const struct vfio_device_feature_dma_buf *get,
 		       const struct vfio_region_dma_range *range, char **ret_host)
 {
-	const struct pci_bar *bar;
-	uint64_t piece;
-
 	if (get->region_index >= PCI_BARS || get->flags ||
 	    get->open_flags & ~(uint32_t)(O_ACCMODE | O_CLOEXEC))
 		return -EINVAL;
-	bar = &device->function->bars[get->region_index];
-	if (!range->length || page_offset(range->offset | range->length) ||
-	    range->length > bar->memory.length ||
-	    range->offset > bar->memory.length - range->length)
+	if (page_offset(range->offset | range->length) ||
+	    !pci_bar_can_map(device->function, get->region_index, range->offset, range->length))
 		return -EINVAL;
-	if (pci_bar_piece(device->function, get->region_index, range->offset, &piece) ==
-	    PCI_PIECE_NONE)
-		return -EINVAL;
-	*ret_host = bar->memory.host + range->offset;
+	*ret_host = device->function->bars[get->region_index].memory.host + range->offset;
 	return 0;
 }
 

@@ -132,17 +132,20 @@ static long ioctl_set_container(struct vfio_group_file *file, struct client *cli
 static long ioctl_unset_container(struct vfio_group_file *file)
 {
 	struct ctx *ctx;
+	long rc;
 
 	lock_take(&file->group->vfio->lock);
 	ctx = file->devices ? NULL : file->container;
-	if (ctx)
+	rc = ctx ? 0 : file->devices ? -EBUSY : -EINVAL;
+	if (ctx) {
+		/* Before another thread can join it again: what it keeps free is named by the file. */
+		leave_container(file, ctx);
 		file->container = NULL;
+	}
 	lock_release(&file->group->vfio->lock);
-	if (!ctx)
-		return file->devices ? -EBUSY : -EINVAL;
-	leave_container(file, ctx);
-	ctx_put(ctx);
-	return 0;
+	if (ctx)
+		ctx_put(ctx);
+	return rc;
 }
 
 static long ioctl_get_status(struct vfio_group_file *file, struct client *client, uint64_t arg)

@@ -216,18 +216,6 @@ ssize_t vfio_write(struct file *file, struct client *client, uint64_t buf, size_
 
 /* ---- mmap ---- */
 
-/* Can all of [offset, offset + length) be mapped? */
-static bool can_map(const struct pci_function *function, unsigned int bar, uint64_t offset,
-		    uint64_t length)
-{
-	uint64_t end = offset + length, piece;
-
-	for (; offset < end; offset += piece)
-		if (pci_bar_piece(function, bar, offset, &piece) == PCI_PIECE_NONE)
-			return false;
-	return true;
-}
-
 static enum file_trap trap_of(enum pci_piece piece)
 {
 	return piece == PCI_PIECE_MEMORY   ? FILE_TRAP_NONE
@@ -241,8 +229,7 @@ static int map_bar(const struct pci_function *function, unsigned int bar, uint64
 	const struct shared_memory *memory = &function->bars[bar].memory;
 
 	mapping->length = page_ceil(mapping->length);
-	if (offset >= memory->length || mapping->length > memory->length - offset ||
-	    !can_map(function, bar, offset, mapping->length))
+	if (!pci_bar_can_map(function, bar, offset, mapping->length))
 		return -EINVAL;
 	mapping->trap = trap_of(pci_bar_piece(function, bar, offset, &mapping->piece));
 	if (mapping->piece > mapping->length)

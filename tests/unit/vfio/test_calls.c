@@ -281,6 +281,12 @@ static void bar_as_dmabuf(void **state)
 	data.range.offset = TOY_NO_MMAP;
 	assert_int_equal(feature(rig, GET | VFIO_DEVICE_FEATURE_DMA_BUF, &data, sizeof(data)),
 			 -EINVAL);
+	/* A piece that can be mapped, and behind it one that can't. */
+	data.range.offset = TOY_HOOKED;
+	data.range.length = 2 * TOY_HOOKED;
+	assert_int_equal(feature(rig, GET | VFIO_DEVICE_FEATURE_DMA_BUF, &data, sizeof(data)),
+			 -EINVAL);
+	data.range.length = 0x1000;
 	data.range.offset = TOY_MEMORY;
 	fd = feature(rig, GET | VFIO_DEVICE_FEATURE_DMA_BUF, &data, sizeof(data));
 	assert_true(fd >= BENCH_FD0);
