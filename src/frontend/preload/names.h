@@ -54,6 +54,20 @@
 	  (fd, buf, count, at, size))                                                              \
 	F(ssize_t, readv, (int fd, const struct iovec *iov, int n), (fd, iov, n))                  \
 	F(ssize_t, writev, (int fd, const struct iovec *iov, int n), (fd, iov, n))                 \
+	F(ssize_t, preadv, (int fd, const struct iovec *iov, int n, off_t at), (fd, iov, n, at))   \
+	F(ssize_t, preadv64, (int fd, const struct iovec *iov, int n, off64_t at),                 \
+	  (fd, iov, n, at))                                                                        \
+	F(ssize_t, pwritev, (int fd, const struct iovec *iov, int n, off_t at), (fd, iov, n, at))  \
+	F(ssize_t, pwritev64, (int fd, const struct iovec *iov, int n, off64_t at),                \
+	  (fd, iov, n, at))                                                                        \
+	F(ssize_t, preadv2, (int fd, const struct iovec *iov, int n, off_t at, int flags),         \
+	  (fd, iov, n, at, flags))                                                                 \
+	F(ssize_t, preadv64v2, (int fd, const struct iovec *iov, int n, off64_t at, int flags),    \
+	  (fd, iov, n, at, flags))                                                                 \
+	F(ssize_t, pwritev2, (int fd, const struct iovec *iov, int n, off_t at, int flags),        \
+	  (fd, iov, n, at, flags))                                                                 \
+	F(ssize_t, pwritev64v2, (int fd, const struct iovec *iov, int n, off64_t at, int flags),   \
+	  (fd, iov, n, at, flags))                                                                 \
 	F(ssize_t, recv, (int fd, void *buf, size_t count, int flags), (fd, buf, count, flags))    \
 	F(ssize_t, send, (int fd, const void *buf, size_t count, int flags),                       \
 	  (fd, buf, count, flags))                                                                 \

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /* What Linux cuts every count to. */
 #define COUNT_MAX 0x7ffff000u
@@ -128,57 +129,109 @@ SHIM_TRANSFER(__pread64_chk, (int fd, void *buf, size_t count, off64_t at, size_
 
 /*
  * Vectors: a file without its own vector operation gets the buffers one after the other, as in Linux: the first short
- * or failed one ends it.
+ * or failed one ends it, and it knows no flags but RWF_HIPRI.
  */
-static bool vector_ours(int fd, const struct iovec *iov, int n, bool is_write, ssize_t *ret_rc)
+struct vector {
+	int fd;
+	const struct iovec *iov;
+	int n;
+	int64_t at; /* NO_POSITION, or that of the first byte */
+	int flags;
+	bool write;
+};
+
+static bool vector_ours(const struct vector *vector, ssize_t *ret_rc)
 {
 	ssize_t total = 0, rc = 0;
 
-	if (descriptor_slot(fd) == SLOT_FOREIGN || n <= 0 || n > 1024)
+	if (descriptor_slot(vector->fd) == SLOT_FOREIGN || vector->n <= 0 || vector->n > IOV_MAX ||
+	    vector->at < NO_POSITION)
 		return false;
-	for (int i = 0; i < n; i++) {
-		struct transfer transfer = {(uintptr_t)iov[i].iov_base, iov[i].iov_len, NO_POSITION,
-					    is_write};
+	for (int i = 0; i < vector->n; i++) {
+		struct transfer transfer = {
+			.buf = (uintptr_t)vector->iov[i].iov_base,
+			.count = vector->flags & ~RWF_HIPRI ? 0 : vector->iov[i].iov_len,
+			.at = vector->at == NO_POSITION ? NO_POSITION : vector->at + total,
+			.write = vector->write,
+		};
 
-		if (!transfer_ours(fd, transfer, &rc))
+		if (!transfer_ours(vector->fd, transfer, &rc))
 			return false;
+		if (vector->flags & ~RWF_HIPRI)
+			rc = -EOPNOTSUPP;
 		if (rc < 0)
 			break;
 		total += rc;
-		if ((size_t)rc < iov[i].iov_len)
+		if ((size_t)rc < vector->iov[i].iov_len)
 			break;
 	}
 	*ret_rc = total ? total : rc;
 	return true;
 }
 
-static ssize_t vector(int fd, const struct iovec *iov, int n, bool is_write)
+static ssize_t real_vector(const struct vector *vector)
+{
+	int fd = vector->fd, n = vector->n, flags = vector->flags;
+	const struct iovec *iov = vector->iov;
+	int64_t at = vector->at;
+
+	if (at == NO_POSITION && !flags)
+		return vector->write ? REAL(writev)(fd, iov, n) : REAL(readv)(fd, iov, n);
+	return vector->write ? REAL(pwritev64v2)(fd, iov, n, at, flags)
+			     : REAL(preadv64v2)(fd, iov, n, at, flags);
+}
+
+static ssize_t unbounced(const struct vector *vector)
 {
 	ssize_t rc;
 
-	if (vector_ours(fd, iov, n, is_write, &rc))
-		return shim_result(rc);
-	return is_write ? REAL(writev)(fd, iov, n) : REAL(readv)(fd, iov, n);
+	return vector_ours(vector, &rc) ? shim_result(rc) : real_vector(vector);
 }
 
-static ssize_t bounced_vector(int fd, const struct iovec *iov, int n, bool is_write)
+static ssize_t transfer_vector(struct vector vector)
 {
 	struct bounce bounce;
 
-	if (n <= 0 || n > IOV_MAX || !bounce_vector(&bounce, iov, (size_t)n, !is_write))
-		return vector(fd, iov, n, is_write);
-	return bounce_end(&bounce, vector(fd, &bounce.memory, 1, is_write));
+	if (vector.n <= 0 || vector.n > IOV_MAX ||
+	    !bounce_vector(&bounce, vector.iov, (size_t)vector.n, !vector.write))
+		return unbounced(&vector);
+	vector.iov = &bounce.memory;
+	vector.n = 1;
+	return bounce_end(&bounce, unbounced(&vector));
 }
 
 SHIM ssize_t readv(int fd, const struct iovec *iov, int n)
 {
-	return bounced_vector(fd, iov, n, false);
+	return transfer_vector((struct vector){fd, iov, n, NO_POSITION, 0, false});
 }
 
 SHIM ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	return bounced_vector(fd, iov, n, true);
+	return transfer_vector((struct vector){fd, iov, n, NO_POSITION, 0, true});
 }
+
+/* With a position and flags; -1 is no position where there are flags, and wrong where there are none. */
+#define SHIM_VECTOR(name, offset, is_write)                                                        \
+	SHIM ssize_t name(int fd, const struct iovec *iov, int n, offset at)                       \
+	{                                                                                          \
+		struct vector vector = {fd, iov, n, POSITION(at), 0, is_write};                    \
+                                                                                                   \
+		return at < 0 ? REAL(name)(fd, iov, n, at) : transfer_vector(vector);              \
+	}
+#define SHIM_VECTOR_2(name, offset, is_write)                                                      \
+	SHIM ssize_t name(int fd, const struct iovec *iov, int n, offset at, int flags)            \
+	{                                                                                          \
+		return transfer_vector((struct vector){fd, iov, n, at, flags, is_write});          \
+	}
+
+SHIM_VECTOR(preadv, off_t, false)
+SHIM_VECTOR(preadv64, off64_t, false)
+SHIM_VECTOR(pwritev, off_t, true)
+SHIM_VECTOR(pwritev64, off64_t, true)
+SHIM_VECTOR_2(preadv2, off_t, false)
+SHIM_VECTOR_2(preadv64v2, off64_t, false)
+SHIM_VECTOR_2(pwritev2, off_t, true)
+SHIM_VECTOR_2(pwritev64v2, off64_t, true)
 
 SHIM_SOCKET(recv, (int fd, void *buf, size_t count, int flags), (fd, buf, count, flags), false)
 SHIM_SOCKET(send, (int fd, const void *buf, size_t count, int flags), (fd, buf, count, flags), true)
