@@ -61,14 +61,19 @@ static void event_taken(struct file *file)
 {
 	struct event_file *ef = (struct event_file *)file;
 	struct event *event;
+	enum file_offer end;
 
 	LOCK_SCOPED(&ef->ctx->lock);
 	event = ef->event;
-	if (!event || !(event->offering || event->stuck) || file_withdraw(file) == FILE_STUCK)
+	if (!event || !(event->offering || event->stuck))
+		return;
+	end = file_withdraw(file);
+	if (end == FILE_STUCK)
 		return;
 	event->stuck = false;
+	/* Another one may be offered by now. */
 	if (event->offering)
-		event->ops->offered(event, true);
+		event->ops->offered(event, end == FILE_READ);
 	event->offering = false;
 	event_changed(event);
 }

@@ -54,6 +54,10 @@ static int64_t on_file(struct call *call, struct file *file)
 	switch (call->notice->call->data.nr) {
 	case SYS_ioctl:
 		return file_ioctl(file, &call->client, (unsigned int)args[1], args[2]);
+	case SYS_read:
+		return file_read(file, &call->client, args[1], args[2], -1);
+	case SYS_write:
+		return file_write(file, &call->client, args[1], args[2], -1);
 	case SYS_pread64:
 		return file_read(file, &call->client, args[1], args[2], (int64_t)args[3]);
 	default:
@@ -176,6 +180,8 @@ static int64_t dispatch(struct call *call)
 {
 	switch (call->notice->call->data.nr) {
 	case SYS_ioctl:
+	case SYS_read:
+	case SYS_write:
 		return on_descriptor(call);
 	case SYS_pread64:
 	case SYS_pwrite64:

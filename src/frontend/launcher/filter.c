@@ -27,7 +27,7 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5)
 #endif
 
-/* What is asked whatever its arguments are; calls.c has a row for each. */
+/* What is asked whatever its arguments are; call.c has a case for each. */
 static const uint32_t asked[] = {
 	SYS_openat,	SYS_pread64,   SYS_pwrite64,  SYS_newfstatat, SYS_statx,
 	SYS_readlinkat, SYS_faccessat, SYS_openat2,   SYS_faccessat2, SYS_fstat,
@@ -41,32 +41,38 @@ static const uint32_t asked[] = {
 
 #define N_ASKED (sizeof(asked) / sizeof(asked[0]))
 /* Where the verdicts stand, behind HEAD instructions and the calls. */
-#define HEAD	5
-#define IOCTL	(HEAD + N_ASKED + 1)
-#define VERDICT (IOCTL + 4)
-#define LENGTH	(VERDICT + 2)
+#define HEAD	 7
+#define IOCTL	 (HEAD + N_ASKED + 1)
+#define TRANSFER (IOCTL + 5)
+#define ALLOW	 (TRANSFER + 2)
+#define NOTIFY	 (ALLOW + 1)
+#define LENGTH	 (NOTIFY + 1)
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 /* Goes to `target` from `at` if the word equals k, else to the next instruction. */
 #define IF_EQUAL(at, k, target)                                                                    \
-	(struct sock_filter)                                                                       \
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (uint8_t)((target) - (at)-1), 0)
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (uint8_t)((target) - (at)-1), 0)
 
 static void build(struct sock_filter *program)
 {
 	const struct sock_filter head[HEAD] = {
 		LOAD(arch),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, VERDICT - 2),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, ALLOW - 2),
 		LOAD(nr),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FOREIGN_NUMBERS, VERDICT - 4, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, IOCTL - 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FOREIGN_NUMBERS, ALLOW - 4, 0),
+		IF_EQUAL(4, SYS_ioctl, IOCTL),
+		IF_EQUAL(5, SYS_read, TRANSFER),
+		IF_EQUAL(6, SYS_write, TRANSFER),
 	};
-	const struct sock_filter tail[] = {
+	const struct sock_filter tail[LENGTH - IOCTL] = {
 		/* The commands of iommufd and VFIO are of one type; no other call pays for them. */
 		LOAD(args[1]),
 		BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 8),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_TYPE, 1, 0),
+		IF_EQUAL(IOCTL + 3, OUR_TYPE, NOTIFY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		LOAD(args[0]),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FILTER_FIRST_EVENT, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 	};
@@ -74,7 +80,7 @@ static void build(struct sock_filter *program)
 	for (size_t i = 0; i < HEAD; i++)
 		program[i] = head[i];
 	for (size_t i = 0; i < N_ASKED; i++)
-		program[HEAD + i] = IF_EQUAL(HEAD + i, asked[i], VERDICT + 1);
+		program[HEAD + i] = (struct sock_filter)IF_EQUAL(HEAD + i, asked[i], NOTIFY);
 	program[HEAD + N_ASKED] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < LENGTH - IOCTL; i++)
 		program[IOCTL + i] = tail[i];

@@ -96,13 +96,13 @@ int notice_install(const struct notice *notice, int fd, int flags)
 			   });
 }
 
-void notice_replace(const struct notice *notice, int fd, int number)
+int notice_replace(const struct notice *notice, int fd, int number)
 {
-	add(notice, &(struct seccomp_notif_addfd){
-			    .id = notice->id,
-			    .flags = SECCOMP_ADDFD_FLAG_SETFD,
-			    .srcfd = (uint32_t)fd,
-			    .newfd = (uint32_t)number,
-			    .newfd_flags = O_CLOEXEC,
-		    });
+	return add(notice, &(struct seccomp_notif_addfd){
+				   .id = notice->id,
+				   .flags = SECCOMP_ADDFD_FLAG_SETFD,
+				   .srcfd = (uint32_t)fd,
+				   .newfd = (uint32_t)number,
+				   .newfd_flags = O_CLOEXEC,
+			   });
 }

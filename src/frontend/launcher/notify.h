@@ -30,7 +30,7 @@ void notice_answer(const struct notice *notice, int64_t result);
 void notice_let_go(const struct notice *notice);
 /* A new descriptor of the caller's for `fd`: its number, or -EMFILE. `flags`: O_CLOEXEC or 0. */
 int notice_install(const struct notice *notice, int fd, int flags);
-/* Puts `fd` in the place of the caller's descriptor `number`. */
-void notice_replace(const struct notice *notice, int fd, int number);
+/* Makes the caller's descriptor `number`, whatever that was, one for `fd`: the number, or -EBADF if it is above the limit. */
+int notice_replace(const struct notice *notice, int fd, int number);
 
 #endif

@@ -2,7 +2,7 @@
 /* The supervisor's parts, and the workers that answer calls. */
 #include "frontend/launcher/supervisor.h"
 
-#include "base/alloc.h"
+#include "base/cleanup.h"
 #include "frontend/preload/machine_view.h"
 #include "frontend/preload/nodes.h"
 #include "frontend/preload/view.h"
@@ -48,6 +48,18 @@ static int no_descriptor(struct service *service, struct endpoint *endpoint)
 	return -1;
 }
 
+/* By whom it was handed out to, if he still has it: who is asked for it sees that it is the same. */
+static int fetch(struct service *service, struct endpoint *endpoint)
+{
+	pid_t holder = atomic_load(&endpoint->holder);
+	CLEANUP_FD int pidfd = holder ? (int)sys_raw(SYS_pidfd_open, holder, 0) : -1;
+	int fd = -1;
+
+	if (pidfd >= 0)
+		fd = (int)sys_raw(SYS_pidfd_getfd, pidfd, atomic_load(&endpoint->hint), 0);
+	return fd < 0 ? -1 : fd;
+}
+
 /* No program's memory is ours. */
 static void moved(struct service *service)
 {
@@ -80,6 +92,7 @@ static const struct service_hooks hooks = {
 	.place = place,
 	.unplace = unplace,
 	.descriptor = no_descriptor,
+	.fetch = fetch,
 	.moved = moved,
 	.account = account,
 	.going = going,

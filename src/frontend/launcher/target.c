@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/inject.h"
+#include "frontend/launcher/filter.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -231,6 +232,25 @@ static int call_fd_file(struct client *client, int fd, struct file **ret_file)
 	return 0;
 }
 
+/* Where the filter can tell it, if there is room; else anywhere. */
+static int hand_out(struct call *call, int a)
+{
+	int number, taken;
+
+	for (number = FILTER_FIRST_EVENT; number < FILTER_FIRST_EVENT + FILTER_EVENTS; number++) {
+		taken = (int)sys_raw(SYS_pidfd_getfd, call->target->pidfd, number, 0);
+		if (taken == -EBADF)
+			break;
+		if (taken >= 0)
+			sys_raw(SYS_close, taken);
+	}
+	if (number < FILTER_FIRST_EVENT + FILTER_EVENTS)
+		number = notice_replace(call->notice, a, number);
+	else
+		number = -EBADF;
+	return number < 0 ? notice_install(call->notice, a, O_CLOEXEC) : number;
+}
+
 static int call_fd_install(struct client *client, struct file *file)
 {
 	struct call *call = of_client(client);
@@ -239,12 +259,15 @@ static int call_fd_install(struct client *client, struct file *file)
 
 	if (rc)
 		return rc;
-	number = inject_fail() ? -EMFILE : notice_install(call->notice, a, O_CLOEXEC);
+	number = inject_fail() ? -EMFILE : hand_out(call, a);
 	sys_raw(SYS_close, a);
-	if (number < 0)
+	if (number < 0) {
 		service_here_withdraw(endpoint, true);
-	else
-		call->installed = endpoint;
+		return number;
+	}
+	atomic_store(&endpoint->hint, number);
+	atomic_store(&endpoint->holder, call->target->pid);
+	call->installed = endpoint;
 	return number;
 }
 
@@ -255,7 +278,7 @@ static void call_fd_close(struct client *client, int fd)
 	CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0)
-		notice_replace(call->notice, null, fd);
+		(void)notice_replace(call->notice, null, fd);
 }
 
 const struct client_ops call_client_ops = {

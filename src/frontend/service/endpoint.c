@@ -68,6 +68,7 @@ struct endpoint *endpoint_new(struct service *service, struct file *file)
 	endpoint->lent = -1;
 	atomic_store(&endpoint->readable, false);
 	atomic_store(&endpoint->offering, false);
+	atomic_store(&endpoint->holder, 0);
 	atomic_store(&endpoint->users, 1);
 	return endpoint;
 }
@@ -435,18 +436,33 @@ void endpoint_callers(int a)
 	callers = a;
 }
 
-/* A descriptor A that this thread can use, or -1. */
-static int reach(struct endpoint *endpoint)
+static bool is_of(const struct endpoint *endpoint, int fd)
+{
+	struct identity identity;
+
+	return fd >= 0 && !identity_of(fd, &identity) &&
+	       !memcmp(identity.id, endpoint->id, sizeof(identity.id));
+}
+
+/* A descriptor A that this thread can use, or -1; *ret_fetched: one to be closed, or -1. */
+static int reach(struct endpoint *endpoint, int *ret_fetched)
 {
 	struct service *service = endpoint->service;
 	int fd = service_inside(service) ? callers : service->hooks->descriptor(service, endpoint);
-	struct identity identity;
 
+	*ret_fetched = -1;
 	/* The program may use the number for something else by now. */
-	if (fd < 0 || identity_of(fd, &identity) ||
-	    memcmp(identity.id, endpoint->id, sizeof(identity.id)))
-		return -1;
-	return fd;
+	if (is_of(endpoint, fd))
+		return fd;
+	if (service->hooks->fetch)
+		*ret_fetched = service->hooks->fetch(service, endpoint);
+	return is_of(endpoint, *ret_fetched) ? *ret_fetched : -1;
+}
+
+static void reached(int fetched)
+{
+	if (fetched >= 0)
+		close(fetched);
 }
 
 static bool without_asking(const struct endpoint *endpoint)
@@ -474,7 +490,7 @@ enum file_offer endpoint_withdraw(struct file_front *front)
 {
 	struct endpoint *endpoint = (struct endpoint *)front;
 	struct service *service = endpoint->service;
-	int fd = reach(endpoint);
+	int fetched, fd = reach(endpoint, &fetched);
 	enum file_offer end = FILE_READ;
 
 	if (fd >= 0)
@@ -482,6 +498,7 @@ enum file_offer endpoint_withdraw(struct file_front *front)
 	else if (without_asking(endpoint) ? endpoint_unread(endpoint)
 					  : service_unread(service, endpoint))
 		end = FILE_STUCK;
+	reached(fetched);
 	if (end == FILE_STUCK)
 		return end;
 	atomic_store(&endpoint->offering, false);
@@ -493,15 +510,16 @@ void endpoint_changed(struct file_front *front)
 {
 	struct endpoint *endpoint = (struct endpoint *)front;
 	bool readable = file_poll(endpoint->file) & EPOLLIN;
-	int fd;
+	int fd, fetched;
 
 	if (atomic_exchange(&endpoint->readable, readable) == readable)
 		return;
 	if (readable) {
 		make_readable(endpoint);
 	} else {
-		fd = reach(endpoint);
+		fd = reach(endpoint, &fetched);
 		if (fd >= 0)
 			identity_unmark(fd);
+		reached(fetched);
 	}
 }

@@ -51,6 +51,7 @@ struct endpoint {
 	atomic_bool offering;	    /* what stands in A's queue is a message of the file's */
 	LIST_ENTRY(endpoint) entry; /* in one of the service's lists */
 	atomic_int hint;	    /* the owner's: a number that the program may know it by */
+	atomic_int holder;	    /* the same: a process that has it by that number */
 	bool handed;
 	struct endpoint *next; /* of those that endpoint_retire_all() took out */
 };
@@ -73,6 +74,11 @@ struct service_hooks {
 	void (*unplace)(int fd);
 	/* A number by which this process may know the endpoint, or -1. */
 	int (*descriptor)(struct service *service, struct endpoint *endpoint);
+	/*
+	 * May be empty. In a service that is a process for itself (here.h): a descriptor A of the endpoint, of whoever has one, for the caller
+	 * to close; or -1. Locks of the core may be held.
+	 */
+	int (*fetch)(struct service *service, struct endpoint *endpoint);
 	/* The program has executed another one or is gone; its memory stays. */
 	void (*moved)(struct service *service);
 	/* Pages pinned on behalf of a process, and charged to it. False: none here. */

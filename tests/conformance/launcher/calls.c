@@ -349,8 +349,12 @@ static void test_faults(void)
 	replace.mock_domain_replace.pt_id = hwpt.out_hwpt_id;
 	ok(!ioctl(fd, IOMMU_TEST_CMD, &replace) && !ioctl(fd, IOMMU_TEST_CMD, &trigger),
 	   "a page request");
+	ok(is(read(p.fd, &message, 4), ESPIPE), "a read that is too short takes nothing");
 	ok(poll(&p, 1, 0) == 1 && read(p.fd, &message, sizeof(message)) == sizeof(message),
 	   "poll and read have it");
+	ok(!poll(&p, 1, 0) && read(p.fd, &message, sizeof(message)) == 0, "and then no more");
+	response.cookie = message.cookie + 1;
+	ok(is(write(p.fd, &response, sizeof(response)), EINVAL), "a wrong answer is refused");
 	response.cookie = message.cookie;
 	ok(write(p.fd, &response, sizeof(response)) == sizeof(response), "it is answered");
 	close(p.fd);
