@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,7 +18,7 @@
  */
 #define CLIENT_SPIN  60000 /* ns */
 #define SERVICE_SPIN 8000
-#define CHECK_NS     100000000 /* how often a client that sleeps asks if the service lives */
+#define PAGE_SLEEP   5000000
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_SEAL)
 
@@ -29,6 +28,7 @@ void channel_init(struct channel *channel, int sock, enum ring_side side, enum r
 		.sock = sock,
 		.side = side,
 		.spin = {.mode = mode, .limit = side == RING_CLIENT ? CLIENT_SPIN : SERVICE_SPIN},
+		.page_ns = PAGE_SLEEP,
 	};
 }
 
@@ -88,14 +88,14 @@ int channel_map_ring(struct channel *channel, int fd)
 
 /* ---- sending ---- */
 
-/* Any datagram of one byte: there is something on the page. */
-static int wake(struct channel *channel)
+static int wake(struct channel *channel, enum ring_sleep how)
 {
 	static const char byte = 'W';
 
-	if (channel->side == RING_CLIENT)
+	if (how == RING_ON_SOCKET)
 		return wire_send_bytes(channel->sock, &byte, 1, -1);
-	sys_raw(SYS_futex, &channel->ring->turn, FUTEX_WAKE, 1);
+	if (how == RING_ON_PAGE)
+		sys_raw(SYS_futex, &channel->ring->turn, FUTEX_WAKE, 1);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ int channel_send(struct channel *channel, const struct wire_msg *msg, int fd)
 	ring->by_socket = fd >= 0;
 	if (fd < 0)
 		ring->msg = *msg;
-	return ring_pass(ring, channel->side) ? wake(channel) : 0;
+	return wake(channel, ring_pass(ring, channel->side));
 }
 
 /* ---- receiving ---- */
@@ -137,45 +137,39 @@ static int arrive(struct channel *channel, struct arrival *arrival)
 	return got == sizeof(msg) || got == -EMFILE ? 0 : -EPIPE;
 }
 
-static bool hung_up(struct channel *channel)
+/* True: it has the turn. Also a signal ends it. */
+static bool sleep_on_page(struct channel *channel)
 {
-	struct pollfd poll_sock = {.fd = channel->sock, .events = POLLRDHUP};
-
-	return poll(&poll_sock, 1, 0) > 0;
-}
-
-static int sleep_on_page(struct channel *channel)
-{
-	struct timespec check = {.tv_nsec = CHECK_NS};
+	struct timespec most = {.tv_nsec = channel->page_ns};
 	struct ring *ring = channel->ring;
 	unsigned int word;
-	long rc;
+	long rc = 0;
 
-	while (ring_sleep(ring, channel->side, &word)) {
-		rc = sys_raw(SYS_futex, &ring->turn, FUTEX_WAIT, word, &check);
-		/* Its last act may have been an answer. */
-		if (rc == -ETIMEDOUT && hung_up(channel) && !ring_mine(ring, channel->side))
-			return -EPIPE;
+	while (ring_sleep(ring, channel->side, RING_ON_PAGE, &word)) {
+		if (rc && rc != -EAGAIN)
+			return false;
+		rc = sys_raw(SYS_futex, &ring->turn, FUTEX_WAIT, word, &most);
 	}
-	return 0;
+	return true;
 }
 
+/* What the other said last counts, though it has ended since. */
 static int sleep_on_socket(struct channel *channel, struct arrival *arrival)
 {
+	struct ring *ring = channel->ring;
 	unsigned int word;
 	int rc = 0;
 
-	while (!rc && ring_sleep(channel->ring, channel->side, &word))
+	while (!rc && ring_sleep(ring, channel->side, RING_ON_SOCKET, &word))
 		rc = arrive(channel, arrival);
-	return rc;
+	return rc && ring_mine(ring, channel->side) ? 0 : rc;
 }
 
 static int wait_for_turn(struct channel *channel, struct arrival *arrival)
 {
-	if (ring_spin(channel->ring, channel->side, &channel->spin))
+	if (ring_spin(channel->ring, channel->side, &channel->spin) || sleep_on_page(channel))
 		return 0;
-	return channel->side == RING_CLIENT ? sleep_on_page(channel)
-					    : sleep_on_socket(channel, arrival);
+	return sleep_on_socket(channel, arrival);
 }
 
 static int take_message(struct channel *channel, struct arrival *arrival)

@@ -3,8 +3,8 @@
  * A connection: a socket, and mostly a ring beside it. Messages go through the ring's page; over the socket go those with a descriptor, and all
  * where there is no ring. Sides take turns, the client begins.
  *
- * The service sleeps on the socket, so that it hears of the client's end at once, and without a ring's wake-up. The client sleeps on the page, which
- * costs less, and looks at the socket ten times a second.
+ * Who waits for long sleeps on the socket, so that it hears of the other's end. It sleeps on the page before, for some milliseconds: that costs
+ * half as much.
  */
 #ifndef UIOMMUFD_SERVICE_CHANNEL_H
 #define UIOMMUFD_SERVICE_CHANNEL_H
@@ -18,6 +18,7 @@ struct channel {
 	enum ring_side side;
 	struct ring *ring; /* NULL: there is none */
 	struct ring_spin spin;
+	long page_ns; /* how long at most it sleeps on the page */
 };
 
 /* The sides. `mode`: whether to look for messages before one sleeps. */

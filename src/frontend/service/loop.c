@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +34,32 @@
 /* The service that this thread belongs to. */
 static TLS struct service *inside;
 
+static void starter_init(struct service *service)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&service->starter, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
+/*
+ * The thread that started the service has not ended, and executed nothing: so neither has the program. Who takes the mutex to find that out
+ * would hide it from the others; so the kernel's mark is looked at.
+ */
+static bool starter_lives(struct service *service)
+{
+#ifdef __GLIBC__
+	int word = __atomic_load_n(&service->starter.__data.__lock, __ATOMIC_ACQUIRE);
+
+	return word && !(word & (int)FUTEX_OWNER_DIED);
+#else
+	return false;
+#endif
+}
+
 int service_new(const struct service_hooks *hooks, void *owner, struct service **ret_service)
 {
 	struct service *service = mem_zalloc(sizeof(*service));
@@ -49,6 +76,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	lock_init(&service->lock, RANK_ENDPOINT);
 	lock_init(&service->link_lock, RANK_ENDPOINT);
 	pthread_cond_init(&service->released, NULL);
+	starter_init(service);
 	LIST_INIT(&service->unused);
 	LIST_INIT(&service->stale);
 	LIST_INIT(&service->peers);
@@ -70,6 +98,7 @@ int service_start(struct service *service)
 		return 0;
 	if (inject_fail())
 		return -ENOMEM;
+	(void)!pthread_mutex_trylock(&service->starter);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
 	service->link_end = fds[1];
@@ -173,7 +202,7 @@ static bool program_gone(struct service *service)
 
 void service_check_orphaned(struct service *service)
 {
-	if (program_gone(service))
+	if (!starter_lives(service) && program_gone(service))
 		orphan(service);
 }
 

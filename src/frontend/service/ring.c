@@ -4,20 +4,21 @@
 #include <sched.h>
 #include <time.h>
 
-#define SIDE   1u
-#define ASLEEP 2u
+/* A word: the side, and twice how the other sleeps. */
+#define SIDE 1u
 
 #define LOOKS	   32 /* between two looks at the clock */
 #define CREDIT_MAX 4
 #define TRY_ANYWAY 32 /* one wait of so many, without credit */
 
-bool ring_pass(struct ring *ring, enum ring_side side)
+enum ring_sleep ring_pass(struct ring *ring, enum ring_side side)
 {
-	unsigned int other = side ^ SIDE;
+	unsigned int before;
 
 	atomic_store_explicit(&ring->cpu[side], (unsigned int)sched_getcpu() + 1,
 			      memory_order_relaxed);
-	return atomic_exchange_explicit(&ring->turn, other, memory_order_acq_rel) & ASLEEP;
+	before = atomic_exchange_explicit(&ring->turn, side ^ SIDE, memory_order_acq_rel);
+	return before / 2;
 }
 
 bool ring_mine(struct ring *ring, enum ring_side side)
@@ -25,14 +26,18 @@ bool ring_mine(struct ring *ring, enum ring_side side)
 	return (atomic_load_explicit(&ring->turn, memory_order_acquire) & SIDE) == side;
 }
 
-bool ring_sleep(struct ring *ring, enum ring_side side, unsigned int *ret_word)
+bool ring_sleep(struct ring *ring, enum ring_side side, enum ring_sleep how, unsigned int *ret_word)
 {
-	unsigned int word = side ^ SIDE;
+	unsigned int word = atomic_load_explicit(&ring->turn, memory_order_acquire);
 
-	*ret_word = word | ASLEEP;
-	return atomic_compare_exchange_strong_explicit(
-		       &ring->turn, &word, *ret_word, memory_order_acq_rel, memory_order_acquire) ||
-	       word == *ret_word;
+	*ret_word = (side ^ SIDE) | 2 * how;
+	while ((word & SIDE) != side) {
+		if (atomic_compare_exchange_weak_explicit(&ring->turn, &word, *ret_word,
+							  memory_order_acq_rel,
+							  memory_order_acquire))
+			return true;
+	}
+	return false;
 }
 
 static inline void relax(void)

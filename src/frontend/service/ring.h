@@ -20,9 +20,12 @@
 
 enum ring_side { RING_CLIENT, RING_SERVICE };
 
+/* How a side sleeps. */
+enum ring_sleep { RING_AWAKE, RING_ON_PAGE, RING_ON_SOCKET };
+
 /* All zero is a ring of which the client has the turn. The other side may be hostile: nothing here is believed, each word is read once. */
 struct ring {
-	_Alignas(64) atomic_uint turn; /* whose, and RING_ASLEEP if the other one sleeps */
+	_Alignas(64) atomic_uint turn; /* whose, and how the other one sleeps */
 	atomic_uint cpu[2];	       /* where each side was when it passed the turn on, + 1 */
 	/* For who has the turn: */
 	uint32_t by_socket; /* the message went over the socket, for it carries a descriptor */
@@ -33,15 +36,16 @@ struct ring {
 
 _Static_assert(sizeof(struct ring) <= RING_BYTES, "a ring is a page");
 
-/* Passes the turn to the other side. True: it sleeps and has to be woken up. */
-bool ring_pass(struct ring *ring, enum ring_side side);
+/* Passes the turn to the other side. How that sleeps: it has to be woken up. */
+enum ring_sleep ring_pass(struct ring *ring, enum ring_side side);
 /* Is it this side's turn? What the other side wrote before is visible then. */
 bool ring_mine(struct ring *ring, enum ring_side side);
 /*
- * This side is about to sleep. True: whoever passes the turn now will wake it up, once. False: it has the turn. *ret_word is
- * what stands at &ring->turn until then.
+ * This side is about to sleep so. True: whoever passes the turn from now on sees that. False: it has the turn. *ret_word is what stands at
+ * &ring->turn until then.
  */
-bool ring_sleep(struct ring *ring, enum ring_side side, unsigned int *ret_word);
+bool ring_sleep(struct ring *ring, enum ring_side side, enum ring_sleep how,
+		unsigned int *ret_word);
 
 /* Whether to look before one sleeps. For tests it can be decided. */
 enum ring_mode { RING_ADAPTIVE, RING_ALWAYS, RING_NEVER };

@@ -115,9 +115,11 @@ struct service {
 
 	struct lock link_lock; /* one request at a time */
 	int link;	       /* the program's end; -1: not running */
-	pid_t pid;	       /* of the service's process */
-	atomic_uint messages;  /* orders memory as the messages over the link do, in C's terms */
-	bool in_program;       /* there is none: a thread of the program's (spawn.c says when) */
+	/* Robust, and held by the thread that started the service: the kernel marks it when that thread ends. */
+	pthread_mutex_t starter;
+	pid_t pid;	      /* of the service's process */
+	atomic_uint messages; /* orders memory as the messages over the link do, in C's terms */
+	bool in_program;      /* there is none: a thread of the program's (spawn.c says when) */
 
 	/* Numbers in the service's table. */
 	int link_end, epoll, wake;

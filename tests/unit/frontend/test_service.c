@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <string.h>
 
@@ -22,7 +23,11 @@ struct probe {
 	atomic_bool released;
 	atomic_bool readable;
 	bool unwritable;
+	atomic_int asked; /* what CMD_ASK got */
 };
+
+#define CMD_ADD 0x3b00 /* adds 1 to a number of the caller's */
+#define CMD_ASK 0x3b01 /* asks the caller for a descriptor */
 
 static unsigned int probe_poll(struct file *file)
 {
@@ -33,9 +38,16 @@ static unsigned int probe_poll(struct file *file)
 
 static long probe_ioctl(struct file *file, struct client *client, unsigned int cmd, uint64_t arg)
 {
+	struct probe *probe = (struct probe *)file;
 	uint64_t number = 0;
-	int rc = client_read(client, &number, arg, sizeof(number));
+	int rc;
 
+	if (cmd == CMD_ASK) {
+		rc = client->ops->fd_native(client, (int)arg);
+		atomic_store(&probe->asked, rc);
+		return rc < 0 ? rc : close(rc);
+	}
+	rc = client_read(client, &number, arg, sizeof(number));
 	number++;
 	return rc ? rc : client_write(client, arg, &number, sizeof(number));
 }
@@ -252,6 +264,132 @@ static void test_unwritable(void **state)
 	assert_true(probe.released);
 }
 
+#define THREADS 4
+#define CALLS	200
+
+struct caller {
+	struct remotes *remotes;
+	struct remote_host *host;
+	struct identity identity;
+	int fd;
+};
+
+static int64_t call(const struct caller *caller, unsigned int cmd, uint64_t arg)
+{
+	struct wire_msg msg = {
+		.op = WIRE_IOCTL,
+		.id = {caller->identity.id[0], caller->identity.id[1]},
+		.arg = {cmd, arg},
+	};
+
+	return remote_call(caller->remotes, caller->host, caller->fd, &msg, NULL);
+}
+
+/* A number that passes for its own size, so it comes in a window; below its window, and so partly outside; and without one. */
+static void *call_often(void *arg)
+{
+	uint64_t inside = 8, partly = 5, without = (uint64_t)1 << 32;
+	uintptr_t wrong = 0;
+
+	for (unsigned int i = 0; i < CALLS; i++) {
+		wrong += call(arg, CMD_ADD, (uintptr_t)&inside) != 0;
+		wrong += call(arg, CMD_ADD, (uintptr_t)&partly) != 0;
+		wrong += call(arg, CMD_ADD, (uintptr_t)&without) != 0;
+		if (i % 10 == 0)
+			wrong += call(arg, CMD_ASK, 0) != 0;
+	}
+	wrong += inside != 8 + CALLS || partly != 5 + CALLS ||
+		 without != ((uint64_t)1 << 32) + CALLS;
+	return (void *)wrong;
+}
+
+static int standard_input(int fd)
+{
+	return fd;
+}
+
+static const struct remote_ops answering_ops = {
+	.place = place, .unplace = unplace, .fd_native = standard_input};
+
+static void call_from_threads(enum ring_mode mode)
+{
+	struct service *service;
+	struct probe probe = {};
+	struct endpoint *endpoint;
+	struct remotes remotes = {.mode = mode};
+	struct caller caller = {.remotes = &remotes};
+	pthread_t threads[THREADS];
+	void *wrong;
+
+	service = start();
+	service->mode = mode;
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &caller.fd, &endpoint), 0);
+	identity_of(caller.fd, &caller.identity);
+	assert_int_equal(guard_init(NULL), 0);
+	remotes_init(&remotes, &answering_ops);
+	assert_int_equal(remote_attach(&remotes, caller.fd, &caller.host), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, call_often, &caller), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &wrong);
+		assert_null(wrong);
+	}
+	close(caller.fd);
+	remotes_done(&remotes);
+	service_catch_up(service);
+	assert_true(probe.released);
+}
+
+static void test_threads_call(void **state)
+{
+	call_from_threads(RING_NEVER);
+	call_from_threads(RING_ALWAYS);
+	call_from_threads(RING_ADAPTIVE);
+}
+
+static int die(int fd)
+{
+	raise(SIGKILL);
+	return fd;
+}
+
+static const struct remote_ops dying_ops = {.place = place, .unplace = unplace, .fd_native = die};
+
+static void attach_and_die(void *arg)
+{
+	struct remotes remotes = {.mode = *(enum ring_mode *)arg};
+	struct caller caller = {.remotes = &remotes, .fd = owned_fd};
+
+	identity_of(caller.fd, &caller.identity);
+	if (guard_init(NULL))
+		_exit(1);
+	remotes_init(&remotes, &dying_ops);
+	if (!remote_attach(&remotes, caller.fd, &caller.host))
+		call(&caller, CMD_ASK, 0);
+}
+
+/* It is asked something in the middle of its call, and is no more. */
+static void test_client_is_killed(void **state)
+{
+	for (enum ring_mode mode = RING_ADAPTIVE; mode <= RING_NEVER; mode++) {
+		struct service *service = start();
+		struct probe probe = {};
+		struct endpoint *endpoint;
+
+		service->mode = mode;
+		file_init(&probe.file, &probe_ops);
+		assert_int_equal(service_install(service, &probe.file, &owned_fd, &endpoint), 0);
+		assert_true(unit_died_of(unit_in_child(attach_and_die, &mode), SIGKILL));
+		while (!atomic_load(&probe.asked))
+			sched_yield();
+		assert_int_equal(probe.asked, -EPIPE);
+		close(owned_fd);
+		while (!atomic_load(&probe.released))
+			service_catch_up(service);
+	}
+}
+
 static void test_every_failure_is_clean(void **state)
 {
 	struct service *service = start();
@@ -282,9 +420,14 @@ static void test_every_failure_is_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_last_close), cmocka_unit_test(test_claim),
-		cmocka_unit_test(test_readiness),  cmocka_unit_test(test_remote_call),
-		cmocka_unit_test(test_unwritable), cmocka_unit_test(test_every_failure_is_clean),
+		cmocka_unit_test(test_last_close),
+		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_readiness),
+		cmocka_unit_test(test_remote_call),
+		cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_threads_call),
+		cmocka_unit_test(test_client_is_killed),
+		cmocka_unit_test(test_every_failure_is_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
