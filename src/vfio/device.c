@@ -84,6 +84,7 @@ static long device_ioctl(struct file *base, struct client *client, unsigned int 
 		return -EINVAL;
 	if (!call || (call->flags & CDEV_ONLY && file->group))
 		return -ENOTTY;
+	vfio_wake(file->device);
 	if (call->flags & LOCKS_ITSELF)
 		return call->handler(file->device, client, arg);
 	LOCK_SCOPED(&file->device->vfio->lock);

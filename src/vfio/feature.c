@@ -60,8 +60,22 @@ void vfio_leave_low_power(struct vfio_device *device)
 	if (!device->low_power)
 		return;
 	device->low_power = false;
+	atomic_store(&device->wakes, false);
 	pci_release(device->function);
 	host->ops->event_put(host, TAKE_PTR(device->wakeup));
+}
+
+void vfio_wake(struct vfio_device *device)
+{
+	struct machine_host *host = device->vfio->machine->host;
+
+	if (!atomic_load(&device->wakes))
+		return;
+	LOCK_SCOPED(&device->vfio->lock);
+	if (!device->wakeup)
+		return;
+	host->ops->event_signal(host, device->wakeup);
+	vfio_leave_low_power(device);
 }
 
 static long low_power_entry(const struct feature_call *call)
@@ -69,7 +83,7 @@ static long low_power_entry(const struct feature_call *call)
 	return enter_low_power(call->device);
 }
 
-/* The device has nothing that wakes it up by itself, so its eventfd is kept and not signalled. */
+/* The device has nothing that wakes it up by itself: its user does, by what he does next. */
 static long low_power_entry_with_wakeup(const struct feature_call *call)
 {
 	struct machine_host *host = call->device->vfio->machine->host;
@@ -85,11 +99,13 @@ static long low_power_entry_with_wakeup(const struct feature_call *call)
 	if (rc)
 		return rc;
 	rc = enter_low_power(call->device);
-	if (rc)
+	if (rc) {
 		host->ops->event_put(host, event);
-	else
-		call->device->wakeup = event;
-	return rc;
+		return rc;
+	}
+	call->device->wakeup = event;
+	atomic_store(&call->device->wakes, true);
+	return 0;
 }
 
 static long low_power_exit(const struct feature_call *call)

@@ -66,6 +66,7 @@ struct vfio_device {
 	LIST_HEAD(, vfio_ioeventfd) ioeventfds;
 	bool low_power;
 	struct host_event *wakeup; /* for low power, or NULL */
+	atomic_bool wakes;	   /* there is one: an access ends low power. Looked at without the lock */
 
 	struct lock exports_lock;	  /* RANK_FILES; guards exports */
 	LIST_HEAD(, vfio_export) exports; /* dma-bufs of its BARs */
@@ -165,6 +166,11 @@ bool vfio_group_listed(const struct vfio_group_list *list, const struct vfio_gro
 /* Resets the function; what was exported of its BARs is gone then. */
 void vfio_reset_function(struct vfio_device *device);
 void vfio_leave_low_power(struct vfio_device *device);
+/*
+ * Before an access of the user's: a device in low power that was to tell of its end is woken up, and tells (uapi/linux/vfio.h,
+ * VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP). Without the VFIO lock.
+ */
+void vfio_wake(struct vfio_device *device);
 /* FEATURE_DMA_BUF: `data` of `size` bytes at the client's. A descriptor, or -errno. */
 long vfio_export(struct vfio_device *device, struct client *client, uint64_t data, uint64_t size);
 /* Takes the memory away from who has it (or gives it back), as long as the device decodes it at all. */

@@ -175,6 +175,7 @@ static ssize_t transfer(struct vfio_file *file, struct client *client, uint64_t 
 	rc = find_region(file->device, pos, count, &region);
 	if (rc)
 		return rc;
+	vfio_wake(file->device);
 	while (done < region.count) {
 		size_t n = CHUNK - (region.offset + done) % CHUNK;
 

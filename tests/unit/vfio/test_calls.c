@@ -362,6 +362,47 @@ static void failing_resources(void **state)
 	close(fd);
 }
 
+static long low_power(struct rig *rig, uint32_t number, int32_t fd)
+{
+	struct {
+		struct vfio_device_feature head;
+		struct vfio_device_low_power_entry_with_wakeup entry;
+	} feature = {.head = {sizeof(feature), VFIO_DEVICE_FEATURE_SET | number},
+		     .entry = {.wakeup_eventfd = fd}};
+
+	return rig_call(rig, rig->cdev, VFIO_DEVICE_FEATURE, &feature);
+}
+
+static void who_touches_it_wakes_it(void **state)
+{
+	struct vfio_device_info info = {.argsz = sizeof(info)};
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	const uint32_t enter = VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP;
+	struct rig *rig = *state;
+
+	assert_int_equal(low_power(rig, enter, fd), 0);
+	assert_int_equal(rig_events(fd), 0);
+	rig_load(rig, rig->cdev, TOY_VALUE, 8);
+	assert_int_equal(rig_events(fd), 1);
+	assert_int_equal(rig_command(rig, rig->cdev, RIG_IOVA, TOY_READ), 0);
+	assert_int_equal(rig_events(fd), 0);
+	assert_int_equal(low_power(rig, enter, fd), 0);
+	assert_int_equal(rig_call(rig, rig->cdev, VFIO_DEVICE_GET_INFO, &info), 0);
+	assert_int_equal(rig_events(fd), 1);
+	/* Entering again is an access too, and then it is asleep again. */
+	assert_int_equal(low_power(rig, enter, fd), 0);
+	assert_int_equal(low_power(rig, enter, fd), 0);
+	assert_int_equal(rig_events(fd), 1);
+	assert_int_equal(low_power(rig, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, 0), 0);
+	assert_int_equal(rig_events(fd), 1);
+	/* Without an eventfd nothing ends it but the exit. */
+	assert_int_equal(low_power(rig, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, 0), 0);
+	rig_load(rig, rig->cdev, TOY_VALUE, 8);
+	assert_int_equal(low_power(rig, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, 0), -EINVAL);
+	assert_int_equal(low_power(rig, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, 0), 0);
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -375,6 +416,7 @@ int main(void)
 		TEST(config_space),
 		TEST(hot_reset),
 		TEST(features),
+		TEST(who_touches_it_wakes_it),
 		TEST(bar_as_dmabuf),
 		TEST(store_by_eventfd),
 		TEST(failing_resources),
