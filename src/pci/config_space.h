@@ -47,6 +47,13 @@ void pci_config_open(struct pci_function *function);
 void pci_config_show_irq(struct pci_function *function, unsigned int kind);
 
 /*
+ * Config space of a function that is not made: what the host lays out of it, as hardware shows it to the kernel (a virtual function has no identifiers and no
+ * BARs there, PCI Express Base 9.3.4.1). Of the setup, `model`, which may be an identity, addresses, slot, share and sriov count. -ENOMEM.
+ */
+int pci_config_describe(const struct pci_setup *setup, bool is_vf,
+			uint8_t ret_image[PCI_EXT_CONFIG_SIZE]);
+
+/*
  * Where BARs seem to be: addresses of the function `index` (from 0) of a machine, which don't meet those of another function; or of the VFs whose first is
  * that function: each BAR has room for `count` of them, one behind the other.
  */

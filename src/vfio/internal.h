@@ -66,7 +66,7 @@ struct vfio_device {
 	LIST_HEAD(, vfio_ioeventfd) ioeventfds;
 	bool low_power;
 	struct host_event *wakeup; /* for low power, or NULL */
-	atomic_bool wakes;	   /* there is one: an access ends low power. Looked at without the lock */
+	atomic_bool wakes; /* there is one: an access ends low power. Looked at without the lock */
 
 	struct lock exports_lock;	  /* RANK_FILES; guards exports */
 	LIST_HEAD(, vfio_export) exports; /* dma-bufs of its BARs */

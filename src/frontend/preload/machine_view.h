@@ -72,6 +72,8 @@ int sysfs_add_device(struct vtree *tree, const struct config *config, size_t ind
 /* Where its BARs seem to be, and those of its virtual functions. */
 void sysfs_addresses(const struct config *config, const struct config_device *device,
 		     uint64_t ret_own[6], uint64_t ret_vfs[6]);
+/* From its Requester ID to that of its VF 0. */
+uint16_t sysfs_vf_offset(const struct config *config, const struct config_device *pf);
 /* The files of a physical function, and links between it and its virtual functions (sysfs_sriov.c). */
 int sysfs_add_sriov(struct vtree *tree, struct vnode *dir, const struct config *config,
 		    const struct config_device *device);

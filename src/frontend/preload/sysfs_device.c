@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/share.h"
 #include "frontend/preload/machine_view.h"
+#include "pci/function.h"
 
 static const struct config_device *device_of(const struct vnode *vnode)
 {
@@ -153,6 +155,38 @@ static ssize_t resource_text(const struct vnode *vnode, char *buf, size_t size)
 	return n;
 }
 
+static size_t config_size(const struct uiommufd_model *model)
+{
+	return model->flags & UIOMMUFD_MODEL_PCIE ? PCI_EXT_CONFIG_SIZE : PCI_CONFIG_SIZE;
+}
+
+/* What the kernel reads there: see pci_config_describe(). What a model puts beside it is not in it. */
+static ssize_t config_text(const struct vnode *vnode, char *buf, size_t size)
+{
+	const struct sysfs_machine *machine = sysfs_machine(vnode);
+	const struct config_device *device = device_of(vnode);
+	const struct config_address *at = &device->address;
+	uint8_t image[PCI_EXT_CONFIG_SIZE];
+	struct pci_setup setup = {.model = &device->identity,
+				  .slot = {at->domain, at->bus, at->device, at->function},
+				  .sriov.total = (uint16_t)device->vfs};
+	struct share none = {};
+	int r;
+
+	setup.share = machine->shares ? &machine->shares[vnode->index] : &none;
+	if (device->vfs)
+		setup.sriov.first = sysfs_vf_offset(machine->config, device);
+	sysfs_addresses(machine->config, device, setup.addresses, setup.sriov.addresses);
+	r = pci_config_describe(&setup, device->is_vf, image);
+	if (r)
+		return r;
+	size = size < config_size(setup.model) ? size : config_size(setup.model);
+	memcpy(buf, image, size);
+	return (ssize_t)size;
+}
+
+static const struct vnode_file config_file[] = {{"config", 0644, config_text, NULL}, {}};
+
 /* ---- the folder ---- */
 
 static const struct vnode_file files[] = {
@@ -215,6 +249,8 @@ static int add_files(struct vtree *tree, struct vnode *dir, const struct uiommuf
 {
 	int r = vtree_make_files(tree, dir, files, SYSFS_FILE_SIZE);
 
+	if (!r)
+		r = vtree_make_files(tree, dir, config_file, config_size(model));
 	if (!r && model->flags & UIOMMUFD_MODEL_PCIE)
 		r = vtree_make_files(tree, dir, express_files, SYSFS_FILE_SIZE);
 	if (!r && model->flags & UIOMMUFD_MODEL_FLR)

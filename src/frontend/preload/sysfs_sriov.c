@@ -45,6 +45,12 @@ void sysfs_addresses(const struct config *config, const struct config_device *de
 				     device->vfs, bars, ret_vfs);
 }
 
+uint16_t sysfs_vf_offset(const struct config *config, const struct config_device *pf)
+{
+	return (uint16_t)(config_requester(&first_vf(config, pf)->address) -
+			  config_requester(&pf->address));
+}
+
 /* ---- a physical function's files ---- */
 
 /* NULL: the view shares nothing. */
@@ -63,9 +69,7 @@ static struct share *share(const struct vnode *vnode)
 
 NUMBER_TEXT(totalvfs, "%u", device_of(vnode)->vfs)
 NUMBER_TEXT(numvfs, "%u", share(vnode) ? atomic_load(&share(vnode)->vfs) : 0)
-NUMBER_TEXT(offset, "%u",
-	    config_requester(&first_vf(sysfs_machine(vnode)->config, device_of(vnode))->address) -
-		    config_requester(&device_of(vnode)->address))
+NUMBER_TEXT(offset, "%u", sysfs_vf_offset(sysfs_machine(vnode)->config, device_of(vnode)))
 NUMBER_TEXT(stride, "%u", 1)
 NUMBER_TEXT(vf_device, "%x", device_of(vnode)->identity.device_id)
 NUMBER_TEXT(vf_total_msix, "%u", 0)

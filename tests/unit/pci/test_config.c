@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "pci/registers.h"
+
 static struct rig rig;
 static struct pci_function *toy;
 
@@ -211,14 +213,44 @@ static void addresses(void **state)
 	}
 }
 
+/* What sysfs shows of a function that this process need not have made. */
+static void described(void **state)
+{
+	uint8_t physical[PCI_EXT_CONFIG_SIZE], virtual[PCI_EXT_CONFIG_SIZE];
+	struct share share = {.vfs = 3};
+	struct pci_setup setup = {
+		.model = &rig_toy,
+		.share = &share,
+		.addresses = {0x80000000, 0, 0x10000000000, 0, 0x80100000, 0x1000},
+		.sriov = {.total = 4, .first = 2}};
+
+	assert_int_equal(pci_config_describe(&setup, false, physical), 0);
+	/* The toy's own, before anybody has used it. */
+	for (unsigned int at = 0; at < PCI_COMMAND; at += 4)
+		assert_int_equal(load(at, 4), pci_get(physical, at, 4));
+	assert_int_equal(pci_get(physical, PCI_BASE_ADDRESS_0, 4), 0x80000000);
+	assert_int_equal(pci_get(physical, 0x100, 2), PCI_EXT_CAP_ID_SRIOV);
+	assert_int_equal(pci_get(physical, 0x100 + PCI_SRIOV_NUM_VF, 2), 3);
+	assert_int_equal(pci_get(physical, 0x100 + PCI_SRIOV_VF_OFFSET, 2), 2);
+	setup.sriov.total = 0;
+	assert_int_equal(pci_config_describe(&setup, true, virtual), 0);
+	assert_int_equal(pci_get(virtual, PCI_VENDOR_ID, 4), 0xffffffff);
+	assert_int_equal(pci_get(virtual, PCI_CLASS_REVISION, 4), 0x08800003);
+	assert_int_equal(pci_get(virtual, PCI_BASE_ADDRESS_0, 4), 0);
+	assert_int_equal(pci_get(virtual, PCI_INTERRUPT_PIN, 1), 0);
+	assert_int_equal(pci_get(virtual, 0x100, 4), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(header),	      TEST(bar_sizes),	    TEST(narrow_stores),
-		TEST(opened),	      TEST(capabilities),   TEST(interrupts_shown),
-		TEST(status_of_intx), TEST(asks_for_reset), cmocka_unit_test(addresses),
+		TEST(header),	      TEST(bar_sizes),
+		TEST(narrow_stores),  TEST(opened),
+		TEST(capabilities),   TEST(interrupts_shown),
+		TEST(status_of_intx), TEST(asks_for_reset),
+		TEST(described),      cmocka_unit_test(addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
