@@ -10,17 +10,9 @@
 
 #include "base/alloc.h"
 
-#define WORDS	   512 /* in a leaf */
-#define LEAF_SHIFT 15  /* log2 of its bits */
-#define FAN_SHIFT  10
-#define FAN	   (1 << FAN_SHIFT)
-#define DEPTH	   5 /* (64 - 15) / 10, rounded up */
-
-struct sparse_leaf {
-	uint64_t number; /* index of its first bit >> LEAF_SHIFT */
-	_Atomic uint64_t summary[WORDS / 64];
-	_Atomic uint64_t words[WORDS];
-};
+#define FAN_SHIFT 10
+#define FAN	  (1 << FAN_SHIFT)
+#define DEPTH	  5 /* (64 - 15) / 10, rounded up */
 
 struct node {
 	void *_Atomic child[FAN];
@@ -28,7 +20,7 @@ struct node {
 
 static unsigned int slot(uint64_t index, int level)
 {
-	return index >> (LEAF_SHIFT + level * FAN_SHIFT) & (FAN - 1);
+	return index >> (SPARSE_LEAF_SHIFT + level * FAN_SHIFT) & (FAN - 1);
 }
 
 static void free_below(void *at, int level)
@@ -43,19 +35,6 @@ void sparse_bits_done(struct sparse_bits *bits)
 {
 	free_below(atomic_load(&bits->root), DEPTH);
 	*bits = (struct sparse_bits){};
-}
-
-/* Where the leaf of `index` is remembered, if it is. */
-static struct sparse_leaf *_Atomic *recent(struct sparse_bits *bits, uint64_t index)
-{
-	return &bits->recent[(index >> LEAF_SHIFT) % SPARSE_RECENT];
-}
-
-static struct sparse_leaf *find_recent(struct sparse_bits *bits, uint64_t index)
-{
-	struct sparse_leaf *leaf = atomic_load_explicit(recent(bits, index), memory_order_acquire);
-
-	return leaf && leaf->number == index >> LEAF_SHIFT ? leaf : NULL;
 }
 
 /* Puts `made` where nothing hangs yet: threads that race agree on one. */
@@ -101,16 +80,17 @@ __attribute__((noinline)) static struct sparse_leaf *make_leaf(struct sparse_bit
 			return NULL;
 		at = &node->child[slot(index, level)];
 	}
-	leaf = get_leaf(at, index >> LEAF_SHIFT);
+	leaf = get_leaf(at, index >> SPARSE_LEAF_SHIFT);
 	if (leaf)
-		atomic_store_explicit(recent(bits, index), leaf, memory_order_release);
+		atomic_store_explicit(&bits->recent[leaf->number % SPARSE_RECENT], leaf,
+				      memory_order_release);
 	return leaf;
 }
 
 /* The leaf of `index`, or NULL and, in *ret_next, the first index of the next part of the tree. */
 static struct sparse_leaf *find_leaf(struct sparse_bits *bits, uint64_t index, uint64_t *ret_next)
 {
-	void *at = find_recent(bits, index);
+	void *at = sparse_bits_recent(bits, index);
 	int level = DEPTH;
 
 	if (at)
@@ -123,29 +103,29 @@ static struct sparse_leaf *find_leaf(struct sparse_bits *bits, uint64_t index, u
 					  memory_order_acquire);
 	}
 	if (!at) {
-		unsigned int shift = LEAF_SHIFT + level * FAN_SHIFT;
+		unsigned int shift = SPARSE_LEAF_SHIFT + level * FAN_SHIFT;
 
 		*ret_next = shift < 64 ? ((index >> shift) + 1) << shift : 0;
 	}
 	return at;
 }
 
-/* The bits of a word from `first` on and up to `last`, both within it. */
-static uint64_t mask(unsigned int first, unsigned int last)
+/* Bits first..last of the word that has both. */
+static uint64_t mask_of(uint64_t first, uint64_t last)
 {
-	return (~(uint64_t)0 << first) & (~(uint64_t)0 >> (63 - last));
+	return UINT64_MAX << first % 64 & UINT64_MAX >> (63 - last % 64);
 }
 
 /*
- * The word before the summary, and the other way round in take_word(): then either this thread sees that the summary has been cleared, or the one
+ * The word before the summary, and the other way round in look_at_block(): then either this thread sees that the summary has been cleared, or the one
  * that clears it sees the word.
  */
-static void set_word(struct sparse_leaf *leaf, unsigned int word, uint64_t bits)
+static void set_word(struct sparse_leaf *leaf, uint64_t index, uint64_t bits)
 {
-	uint64_t in_summary = (uint64_t)1 << (word % 64);
+	unsigned int word = index / 64 % SPARSE_LEAF_WORDS;
+	uint64_t in_summary = (uint64_t)1 << word % 64;
 
-	if ((atomic_load_explicit(&leaf->words[word], memory_order_relaxed) & bits) == bits &&
-	    atomic_load_explicit(&leaf->summary[word / 64], memory_order_relaxed) & in_summary)
+	if (sparse_leaf_has(leaf, index, bits))
 		return;
 	atomic_fetch_or(&leaf->words[word], bits);
 	if (!(atomic_load(&leaf->summary[word / 64]) & in_summary))
@@ -161,99 +141,85 @@ static uint64_t word_end(uint64_t first, uint64_t last)
 int sparse_bits_set(struct sparse_bits *bits, uint64_t first, uint64_t last)
 {
 	for (;;) {
-		struct sparse_leaf *leaf = find_recent(bits, first);
+		struct sparse_leaf *leaf = sparse_bits_recent(bits, first);
 		uint64_t end = word_end(first, last);
 
 		if (!leaf)
 			leaf = make_leaf(bits, first);
 		if (!leaf)
 			return -ENOMEM;
-		set_word(leaf, first / 64 % WORDS, mask(first % 64, end % 64));
+		set_word(leaf, first, mask_of(first, end));
 		if (end == last)
 			return 0;
 		first = end + 1;
 	}
 }
 
-/* Clears bits of a word and gives those that were set. A word that is empty again leaves the summary. */
+/* Clears bits of a word and gives those that were set. If others are left the summary says so again. */
 static uint64_t take_word(struct sparse_leaf *leaf, unsigned int word, uint64_t bits)
 {
-	uint64_t in_summary = (uint64_t)1 << (word % 64);
-	uint64_t old = atomic_fetch_and(&leaf->words[word], ~bits);
+	/* An exchange is one instruction, the other one a loop. */
+	uint64_t old = bits == UINT64_MAX ? atomic_exchange(&leaf->words[word], 0)
+					  : atomic_fetch_and(&leaf->words[word], ~bits);
 
-	if (old && !(old & ~bits)) {
-		atomic_fetch_and(&leaf->summary[word / 64], ~in_summary);
-		if (atomic_load(&leaf->words[word]))
-			atomic_fetch_or(&leaf->summary[word / 64], in_summary);
-	}
+	if (old & ~bits)
+		atomic_fetch_or(&leaf->summary[word / 64], (uint64_t)1 << word % 64);
 	return old & bits;
 }
 
-/* The first index at or after `index`, in this leaf, whose word may have bits; false if there is none. */
-static bool skip_clean(const struct sparse_leaf *leaf, uint64_t index, uint64_t *ret_index)
+/* The block of `first`, as far as `last`: false if it has no bits. */
+static bool look_at_block(struct sparse_leaf *leaf, uint64_t first, uint64_t last, bool take,
+			  struct sparse_block *ret_block)
 {
-	uint64_t base = index & ~(((uint64_t)1 << LEAF_SHIFT) - 1);
-	unsigned int word = index / 64 % WORDS;
+	uint64_t base = first & -(uint64_t)SPARSE_BLOCK, used = 0, summary;
+	unsigned int word = base / 64 % SPARSE_LEAF_WORDS;
 
-	for (unsigned int i = word / 64; i < WORDS / 64; i++) {
-		uint64_t summary = atomic_load_explicit(&leaf->summary[i], memory_order_acquire);
-		unsigned int found;
+	if (last - base >= SPARSE_BLOCK)
+		last = base + SPARSE_BLOCK - 1;
+	summary = atomic_load_explicit(&leaf->summary[word / 64], memory_order_acquire) &
+		  mask_of(first / 64, last / 64);
+	if (!summary)
+		return false;
+	if (take)
+		atomic_fetch_and(&leaf->summary[word / 64], ~summary);
+	for (; summary; summary &= summary - 1) {
+		unsigned int i = __builtin_ctzll(summary);
+		uint64_t from = base + i * 64, to = from + 63, mask, set;
 
-		if (i == word / 64)
-			summary &= ~(uint64_t)0 << (word % 64);
-		if (!summary)
-			continue;
-		found = i * 64 + __builtin_ctzll(summary);
-		*ret_index = found == word ? index : base + (uint64_t)found * 64;
-		return true;
+		mask = mask_of(from > first ? from : first, to < last ? to : last);
+		set = take ? take_word(leaf, word + i, mask)
+			   : atomic_load_explicit(&leaf->words[word + i], memory_order_acquire) &
+				      mask;
+		ret_block->words[i] = set;
+		used |= (uint64_t)(set != 0) << i;
 	}
-	return false;
+	ret_block->first = base;
+	ret_block->used = used;
+	return used;
 }
 
-/*
- * Moves *index to the next word of [*index, last] that may have bits. NULL if there is none.
- */
-static struct sparse_leaf *next_word(struct sparse_bits *bits, uint64_t *index, uint64_t last)
+bool sparse_bits_next(struct sparse_bits *bits, uint64_t first, uint64_t last, bool take,
+		      struct sparse_block *ret_block)
 {
 	for (;;) {
-		uint64_t next = (*index | (((uint64_t)1 << LEAF_SHIFT) - 1)) + 1;
-		struct sparse_leaf *leaf = find_leaf(bits, *index, &next);
+		uint64_t next = (first | (SPARSE_BLOCK - 1)) + 1;
+		struct sparse_leaf *leaf = find_leaf(bits, first, &next);
 
-		if (leaf && skip_clean(leaf, *index, index))
-			return *index <= last ? leaf : NULL;
+		if (leaf && look_at_block(leaf, first, last, take, ret_block))
+			return true;
 		if (!next || next > last)
-			return NULL;
-		*index = next;
+			return false;
+		first = next;
 	}
-}
-
-uint64_t sparse_bits_next(struct sparse_bits *bits, uint64_t *first, uint64_t last, bool take)
-{
-	struct sparse_leaf *leaf;
-
-	while ((leaf = next_word(bits, first, last))) {
-		uint64_t end = word_end(*first, last), wanted = mask(*first % 64, end % 64), set;
-		unsigned int word = *first / 64 % WORDS;
-
-		set = take ? take_word(leaf, word, wanted)
-			   : atomic_load_explicit(&leaf->words[word], memory_order_acquire) &
-				      wanted;
-		if (set) {
-			*first &= ~(uint64_t)63;
-			return set;
-		}
-		if (end == last)
-			return 0;
-		*first = end + 1;
-	}
-	return 0;
 }
 
 void sparse_bits_clear(struct sparse_bits *bits, uint64_t first, uint64_t last)
 {
-	while (sparse_bits_next(bits, &first, last, true)) {
-		if (last - first < 64)
+	struct sparse_block block;
+
+	while (sparse_bits_next(bits, first, last, true, &block)) {
+		if (last - block.first < SPARSE_BLOCK)
 			return;
-		first += 64;
+		first = block.first + SPARSE_BLOCK;
 	}
 }

@@ -6,16 +6,25 @@
  * Setting may run in any thread at any time. Taking and clearing are for one caller at a time; a bit that is set meanwhile is seen
  * by it or by the next. Memory is kept until sparse_bits_done().
  *
- * Cost: where bits were set lately a set is a few loads; 64 words that are clean are skipped by one.
+ * Cost: where bits were set lately, sparse_bits_has() is four loads; 64 words that are clean are skipped by one.
  */
 #ifndef UIOMMUFD_CONTAINER_SPARSE_BITS_H
 #define UIOMMUFD_CONTAINER_SPARSE_BITS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct sparse_leaf;
+#define SPARSE_LEAF_SHIFT 15 /* log2 of a leaf's bits */
+#define SPARSE_LEAF_WORDS 512
+#define SPARSE_BLOCK	  4096 /* bits that one word of the summary tells of */
+
+struct sparse_leaf {
+	uint64_t number; /* index of its first bit >> SPARSE_LEAF_SHIFT */
+	_Atomic uint64_t summary[SPARSE_LEAF_WORDS / 64]; /* which words may have bits */
+	_Atomic uint64_t words[SPARSE_LEAF_WORDS];
+};
 
 /* How many leaves are remembered: what they cover is 1 GiB of pages of 2 KiB. */
 #define SPARSE_RECENT 16
@@ -27,13 +36,50 @@ struct sparse_bits {
 
 void sparse_bits_done(struct sparse_bits *bits);
 
+/* The leaf of an index, if it is among those that were used last. */
+static inline struct sparse_leaf *sparse_bits_recent(const struct sparse_bits *bits, uint64_t index)
+{
+	uint64_t number = index >> SPARSE_LEAF_SHIFT;
+	struct sparse_leaf *leaf =
+		atomic_load_explicit(&bits->recent[number % SPARSE_RECENT], memory_order_acquire);
+
+	return leaf && leaf->number == number ? leaf : NULL;
+}
+
+/* Are these bits of the word of `index` set, and does the summary say so? */
+static inline bool sparse_leaf_has(const struct sparse_leaf *leaf, uint64_t index, uint64_t mask)
+{
+	unsigned int word = index / 64 % SPARSE_LEAF_WORDS;
+
+	return !(~atomic_load_explicit(&leaf->words[word], memory_order_relaxed) & mask) &&
+	       atomic_load_explicit(&leaf->summary[word / 64], memory_order_relaxed) >>
+			       (word % 64) &
+		       1;
+}
+
+/* True: setting these bits of the word of `index` would change nothing. False says nothing. */
+static inline bool sparse_bits_has(const struct sparse_bits *bits, uint64_t index, uint64_t mask)
+{
+	const struct sparse_leaf *leaf = sparse_bits_recent(bits, index);
+
+	return leaf && sparse_leaf_has(leaf, index, mask);
+}
+
 /* Sets first..last. -ENOMEM: some may not be set. */
 int sparse_bits_set(struct sparse_bits *bits, uint64_t first, uint64_t last);
 void sparse_bits_clear(struct sparse_bits *bits, uint64_t first, uint64_t last);
+
+struct sparse_block {
+	uint64_t first; /* index of the lowest bit of words[0]: a multiple of SPARSE_BLOCK */
+	uint64_t used;	/* bit n: words[n] has bits; other words are not filled in */
+	uint64_t words[SPARSE_BLOCK / 64];
+};
+
 /*
- * The next bits within *first..last: of the first 64 of them, counted from a multiple of 64, where any is set. *first becomes that multiple, which may be
- * below what it was. 0: there are none. `take`: they are clear then, and no bit is lost that is set meanwhile.
+ * The first block that has bits within first..last, and of it only those bits; false if there is none. `take`: they are clear then, and no bit is lost that
+ * is set meanwhile.
  */
-uint64_t sparse_bits_next(struct sparse_bits *bits, uint64_t *first, uint64_t last, bool take);
+bool sparse_bits_next(struct sparse_bits *bits, uint64_t first, uint64_t last, bool take,
+		      struct sparse_block *ret_block);
 
 #endif

@@ -11,15 +11,9 @@
 #include "core/machine_impl.h"
 #include "hwpt/leaf.h"
 
-/* log2 of what a bit stands for. */
-static unsigned int unit_shift(const struct hwpt_paging *paging)
-{
-	return __builtin_ctzll(paging->table.page_sizes);
-}
-
 static void mark_range(struct hwpt_paging *paging, uint64_t first, uint64_t last, int *rc)
 {
-	unsigned int shift = unit_shift(paging);
+	unsigned int shift = paging->dirty_shift;
 	int failed = sparse_bits_set(&paging->dirty, first >> shift, last >> shift);
 
 	if (failed)
@@ -48,17 +42,9 @@ int dirty_mark(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 	return rc;
 }
 
-void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, uint64_t last)
-{
-	unsigned int shift = unit_shift(paging);
-
-	sparse_bits_set(&paging->dirty, page_floor(first) >> shift,
-			(last | (PAGE_SIZE - 1)) >> shift);
-}
-
 void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 {
-	unsigned int shift = unit_shift(paging);
+	unsigned int shift = paging->dirty_shift;
 
 	sparse_bits_clear(&paging->dirty, first >> shift, last >> shift);
 }
@@ -97,55 +83,52 @@ int hwpt_set_dirty_tracking_ioctl(struct ucmd *ucmd)
 
 /* ---- GET_DIRTY_BITMAP ---- */
 
-#define WINDOW_WORDS 64
+#define WINDOW_WORDS 256
 
 /*
- * The user's bitmap: bit 0 is the page at `base`. Bits are only ever set: what the user had there stays. They are collected in a window,
- * for each access to the user's memory has its price.
+ * The user's bitmap: bit 0 is the page at `base`. Bits are only ever set: what the user had there stays. They come in rising order, and are collected in a
+ * window, for each access to the user's memory has its price.
  */
 struct bitmap {
 	struct client *client;
 	uint64_t data, base;
 	unsigned int shift; /* log2 of what a bit stands for */
 	uint64_t window;    /* the first word of the window */
-	union {
-		uint64_t words[WINDOW_WORDS]; /* what is to be set */
-		uint8_t bytes[WINDOW_WORDS * 8];
-	};
+	unsigned int used;  /* how many words it has: the first and the last are not 0 */
+	uint64_t words[WINDOW_WORDS];
 };
 
-/* Sets the bits of the window in the user's memory, touching nothing before the first of them and behind the last. */
+/* Sets the bits of the window in the user's memory, touching no byte before the first of them and behind the last. */
 static int flush(struct bitmap *bitmap)
 {
-	uint64_t at = bitmap->data + bitmap->window * 8;
-	uint8_t old[sizeof(bitmap->bytes)];
-	unsigned int from = 0, to = sizeof(old);
+	uint64_t at = bitmap->data + bitmap->window * 8, old[WINDOW_WORDS];
+	unsigned int used = bitmap->used, from, to;
 
-	while (from < to && !bitmap->bytes[to - 1])
-		to--;
-	if (!to)
+	if (!used)
 		return 0;
-	while (!bitmap->bytes[from])
-		from++;
-	if (client_read(bitmap->client, old + from, at + from, to - from))
+	from = __builtin_ctzll(bitmap->words[0]) / 8;
+	to = used * 8 - __builtin_clzll(bitmap->words[used - 1]) / 8;
+	old[0] = old[used - 1] = 0;
+	if (client_read(bitmap->client, (char *)old + from, at + from, to - from))
 		return -EFAULT;
-	for (unsigned int i = from; i < to; i++)
-		bitmap->bytes[i] |= old[i];
-	if (client_write(bitmap->client, at + from, bitmap->bytes + from, to - from))
-		return -EFAULT;
-	memset(bitmap->bytes, 0, sizeof(bitmap->bytes));
-	return 0;
+	for (unsigned int i = 0; i < used; i++)
+		old[i] |= bitmap->words[i];
+	bitmap->used = 0;
+	return client_write(bitmap->client, at + from, (char *)old + from, to - from);
 }
 
 static int put_in_word(struct bitmap *bitmap, uint64_t word, uint64_t bits)
 {
-	if (word - bitmap->window >= WINDOW_WORDS) {
+	if (bitmap->used && word - bitmap->window >= WINDOW_WORDS) {
 		int rc = flush(bitmap);
 
 		if (rc)
 			return rc;
-		bitmap->window = word;
 	}
+	if (!bitmap->used)
+		bitmap->window = word;
+	while (bitmap->used <= word - bitmap->window)
+		bitmap->words[bitmap->used++] = 0;
 	bitmap->words[word - bitmap->window] |= bits;
 	return 0;
 }
@@ -153,8 +136,8 @@ static int put_in_word(struct bitmap *bitmap, uint64_t word, uint64_t bits)
 /* Up to 64 bits, of which the lowest is bit `at`. */
 static int put(struct bitmap *bitmap, uint64_t at, uint64_t bits)
 {
-	uint64_t high = at % 64 ? bits >> (64 - at % 64) : 0;
-	int rc = put_in_word(bitmap, at / 64, bits << at % 64);
+	uint64_t low = bits << at % 64, high = at % 64 ? bits >> (64 - at % 64) : 0;
+	int rc = low ? put_in_word(bitmap, at / 64, low) : 0;
 
 	return rc || !high ? rc : put_in_word(bitmap, at / 64 + 1, high);
 }
@@ -211,6 +194,19 @@ static int report(struct bitmap *bitmap, const struct range *part, uint64_t unit
 	return rc;
 }
 
+static int report_block(struct bitmap *bitmap, const struct range *part,
+			const struct sparse_block *block, unsigned int shift)
+{
+	int rc = 0;
+
+	for (uint64_t used = block->used; !rc && used; used &= used - 1) {
+		unsigned int i = __builtin_ctzll(used);
+
+		rc = report(bitmap, part, block->first + i * 64, block->words[i], shift);
+	}
+	return rc;
+}
+
 /* Hardware clears an entry's one dirty bit, also for the part of it that was not asked for. */
 static void clear_edges(struct hwpt_paging *paging, const struct imap_entry *entry,
 			const struct range *part)
@@ -229,15 +225,16 @@ static void clear_edges(struct hwpt_paging *paging, const struct imap_entry *ent
 static int report_area(struct hwpt_paging *paging, const struct imap_entry *entry,
 		       struct bitmap *bitmap, const struct range *part, bool clear)
 {
-	unsigned int shift = unit_shift(paging);
-	uint64_t at = part->first >> shift, last = part->last >> shift, units;
+	unsigned int shift = paging->dirty_shift;
+	uint64_t at = part->first >> shift, last = part->last >> shift;
+	struct sparse_block block;
 	int rc = 0;
 
-	while (!rc && (units = sparse_bits_next(&paging->dirty, &at, last, clear))) {
-		rc = report(bitmap, part, at, units, shift);
-		if (last - at < 64)
+	while (!rc && sparse_bits_next(&paging->dirty, at, last, clear, &block)) {
+		rc = report_block(bitmap, part, &block, shift);
+		if (last - block.first < SPARSE_BLOCK)
 			break;
-		at += 64;
+		at = block.first + SPARSE_BLOCK;
 	}
 	if (clear && rc)
 		dirty_forget(paging, part->first, part->last);

@@ -15,7 +15,17 @@ int dirty_mark(struct hwpt_paging *paging, uint64_t first, uint64_t last);
 /*
  * Marks the pages of [first, last], which are mapped: for DMA, without a lock. Memory that is missing loses nothing but the mark.
  */
-void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, uint64_t last);
+static inline void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, uint64_t last)
+{
+	unsigned int shift = paging->dirty_shift;
+	uint64_t unit = page_floor(first) >> shift;
+
+	/* Mostly it is one page, and was marked before. */
+	if ((first ^ last) < PAGE_SIZE &&
+	    sparse_bits_has(&paging->dirty, unit, paging->dirty_page << unit % 64))
+		return;
+	sparse_bits_set(&paging->dirty, unit, (last | (PAGE_SIZE - 1)) >> shift);
+}
 /* [first, last] was unmapped. */
 void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last);
 

@@ -95,6 +95,8 @@ static void set_table(struct hwpt_paging *paging)
 	paging->table.last = domain->last;
 	paging->table.page_sizes = domain->page_sizes;
 	paging->table.coherent = domain->coherent;
+	paging->dirty_shift = __builtin_ctzll(domain->page_sizes);
+	paging->dirty_page = ((uint64_t)1 << (PAGE_SIZE >> paging->dirty_shift)) - 1;
 	if (domain->dirty_tracking)
 		paging->table.unmapped = forget_dirty;
 }

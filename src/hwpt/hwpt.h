@@ -37,6 +37,8 @@ struct hwpt_paging {
 	bool nest_parent;
 	atomic_bool tracking;	  /* SET_DIRTY_TRACKING; DMA looks at it */
 	struct sparse_bits dirty; /* see hwpt/dirty.h */
+	unsigned int dirty_shift; /* log2 of what a bit of it stands for */
+	uint64_t dirty_page;	  /* as many bits as a page has */
 };
 
 extern const struct object_type hwpt_paging_type;

@@ -23,28 +23,34 @@ static uint64_t rnd(uint64_t below)
 	return (seed >> 33) % below;
 }
 
+/* The first set bit within first..last. */
+static bool find_set(struct sparse_bits *bits, uint64_t first, uint64_t last, uint64_t *ret_index)
+{
+	struct sparse_block block;
+	unsigned int word;
+
+	if (!sparse_bits_next(bits, first, last, false, &block))
+		return false;
+	assert_int_equal(block.first % SPARSE_BLOCK, 0);
+	assert_true(block.used);
+	word = __builtin_ctzll(block.used);
+	*ret_index = block.first + word * 64 + __builtin_ctzll(block.words[word]);
+	assert_true(*ret_index >= first && *ret_index <= last);
+	return true;
+}
+
 /* The first run of set bits within first..last, as far as it goes there. */
 static bool sparse_bits_find(struct sparse_bits *bits, uint64_t first, uint64_t last,
 			     uint64_t *ret_first, uint64_t *ret_last)
 {
-	uint64_t at = first, set = sparse_bits_next(bits, &at, last, false), end;
+	uint64_t next;
 
-	if (!set)
+	if (!find_set(bits, first, last, ret_first))
 		return false;
-	assert_int_equal(at % 64, 0);
-	end = at + __builtin_ctzll(set);
-	*ret_first = end;
-	for (; set >> end % 64 & 1; end++) {
-		*ret_last = end;
-		if (end == last)
-			break;
-		if (end % 64 < 63)
-			continue;
-		at = end + 1;
-		set = sparse_bits_next(bits, &at, last, false);
-		if (at != end + 1)
-			break;
-	}
+	*ret_last = *ret_first;
+	while (*ret_last < last && find_set(bits, *ret_last + 1, last, &next) &&
+	       next == *ret_last + 1)
+		*ret_last = next;
 	return true;
 }
 
@@ -173,6 +179,7 @@ static void every_bit_is_found_once(void **state)
 	struct sparse_bits bits = {NULL};
 	struct setter setters[THREADS];
 	pthread_t threads[THREADS];
+	struct sparse_block block;
 	uint64_t found = 0, first, last;
 
 	(void)state;
@@ -181,8 +188,10 @@ static void every_bit_is_found_once(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, set_own, &setters[i]), 0);
 	}
 	while (found < THREADS * EACH) {
-		first = 0;
-		found += __builtin_popcountll(sparse_bits_next(&bits, &first, UINT64_MAX, true));
+		if (!sparse_bits_next(&bits, 0, UINT64_MAX, true, &block))
+			continue;
+		for (; block.used; block.used &= block.used - 1)
+			found += __builtin_popcountll(block.words[__builtin_ctzll(block.used)]);
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);

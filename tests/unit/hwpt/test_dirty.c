@@ -173,13 +173,95 @@ static void a_bitmap_that_is_not_there(void **state)
 	assert_int_equal(read_bits(f, 0, PAGES, NO_CLEAR), 0);
 }
 
+/* ---- against a model, over more than the call collects at once ---- */
+
+#define MANY	 60000
+#define MANY_AT	 0x10000000
+#define MOST_LOG 5 /* up to 32 pages for a bit */
+
+static uint64_t seed;
+
+static uint64_t rnd(uint64_t below)
+{
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (seed >> 33) % below;
+}
+
+/* Runs of pages, single ones, and much that stays clean. */
+static void write_some(struct fixture *f, bool *model)
+{
+	static uint64_t pages[MANY / 64 + 1];
+	struct iommu_test_cmd cmd = {.op = IOMMU_TEST_OP_DIRTY,
+				     .id = f->hwpt,
+				     .dirty = {.iova = MANY_AT,
+					       .length = MANY * WORLD_PAGE,
+					       .page_size = WORLD_PAGE,
+					       .uptr = (uintptr_t)pages}};
+
+	memset(pages, 0, sizeof(pages));
+	for (int i = 0; i < 20; i++) {
+		uint64_t len = 1 + (rnd(2) ? rnd(3) : rnd(5000)), at = rnd(MANY - len);
+
+		for (uint64_t page = at; page < at + len; page++) {
+			pages[page / 64] |= 1ull << page % 64;
+			model[page] = true;
+		}
+	}
+	assert_int_equal(bench_test(&f->bench, &cmd), 0);
+}
+
+static void read_some(struct fixture *f, bool *model)
+{
+	static unsigned char bits[MANY / 8 + 3], want[MANY / 8 + 3];
+	unsigned int log = rnd(MOST_LOG + 1), skew = rnd(3);
+	uint64_t step = 1u << log, first = rnd(MANY / step), n = 1 + rnd(MANY / step - first);
+	bool clear = rnd(2);
+	struct iommu_hwpt_get_dirty_bitmap cmd = {
+		.size = sizeof(cmd),
+		.hwpt_id = f->hwpt,
+		.flags = clear ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR,
+		.iova = MANY_AT + first * step * WORLD_PAGE,
+		.length = n * step * WORLD_PAGE,
+		.page_size = step * WORLD_PAGE,
+		.data = (uintptr_t)bits + skew};
+
+	memset(bits, 0x10, sizeof(bits));
+	memset(want, 0x10, sizeof(want));
+	for (uint64_t page = first * step; page < (first + n) * step; page++) {
+		uint64_t bit = page / step - first;
+
+		want[skew + bit / 8] |= model[page] << bit % 8;
+		model[page] &= !clear;
+	}
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd), 0);
+	assert_memory_equal(bits, want, sizeof(bits));
+}
+
+static void like_a_model(void **state)
+{
+	static bool model[MANY];
+	struct fixture *f = *state;
+	char *memory = bench_pages(MANY);
+
+	bench_map(&f->bench, f->ioas, memory, MANY * WORLD_PAGE, MANY_AT, RW);
+	track(f, true);
+	for (int round = 0; round < 200; round++) {
+		if (rnd(3) == 0)
+			write_some(f, model);
+		read_some(f, model);
+	}
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, MANY_AT, MANY * WORLD_PAGE),
+			 MANY * WORLD_PAGE);
+	bench_free_pages(memory, MANY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(reading_clears),	 TEST(bits_are_only_set),	   TEST(holes_end_the_walk),
-		TEST(unmapping_forgets), TEST(a_bitmap_that_is_not_there),
+		TEST(unmapping_forgets), TEST(a_bitmap_that_is_not_there), TEST(like_a_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
