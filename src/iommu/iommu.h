@@ -46,11 +46,23 @@ struct user_array {
 	uint32_t entry_len;
 	uint32_t entry_num;
 	uint32_t done; /* out: how many were handled, also when the next one failed */
+	/* For user_array_next(): room for entries that are copied ahead, and which of them are there. */
+	void *ahead;
+	uint32_t ahead_first, ahead_end;
 };
 
-/* One entry, as user_data_read() without the type: -EINVAL if shorter than min or longer than size; -EFAULT. */
-int user_array_read(const struct user_array *array, uint32_t index, void *dst, size_t min,
-		    size_t size);
+#define USER_ARRAY_AHEAD 1024 /* bytes */
+
+/*
+ * The entry that is not done yet, in `ahead`, good until the next call. An entry that can't be read does not keep those before it from being handled. -EINVAL: entries
+ * are not of `size` bytes, which is at most USER_ARRAY_AHEAD; -EFAULT.
+ */
+int user_array_next(struct user_array *array, size_t size, const void **ret_entry);
+/*
+ * Copies all entries, each of which may be shorter than `size` or longer, as structs of the uAPI may. -EFAULT; -E2BIG: what is too long
+ * is not zero there.
+ */
+int user_array_read_all(const struct user_array *array, void *dst, size_t size);
 
 enum iommu_capability {
 	IOMMU_CAN_CACHE_COHERENCY,

@@ -13,12 +13,55 @@ int user_data_read(const struct user_data *data, uint32_t type, void *dst, size_
 	return copy_struct_from_client(data->client, dst, size, data->uptr, data->len);
 }
 
-int user_array_read(const struct user_array *array, uint32_t index, void *dst, size_t min,
-		    size_t size)
+static uint64_t address_of(const struct user_array *array, uint32_t index)
 {
-	if (array->entry_len < min || array->entry_len > size)
+	return array->uptr + (uint64_t)index * array->entry_len;
+}
+
+/* One copy for as many as there is room for. If they can't all be read, the next one has its turn alone. */
+static int read_ahead(struct user_array *array)
+{
+	uint32_t left = array->entry_num - array->done;
+	uint32_t n = USER_ARRAY_AHEAD / array->entry_len;
+
+	if (n > left)
+		n = left;
+	if (client_read(array->client, array->ahead, address_of(array, array->done),
+			(size_t)n * array->entry_len)) {
+		n = 1;
+		if (client_read(array->client, array->ahead, address_of(array, array->done),
+				array->entry_len))
+			return -EFAULT;
+	}
+	array->ahead_first = array->done;
+	array->ahead_end = array->done + n;
+	return 0;
+}
+
+int user_array_next(struct user_array *array, size_t size, const void **ret_entry)
+{
+	if (array->entry_len != size)
 		return -EINVAL;
-	return copy_struct_from_client(array->client, dst, size,
-				       array->uptr + (uint64_t)index * array->entry_len,
-				       array->entry_len);
+	if (array->done >= array->ahead_end) {
+		int rc = read_ahead(array);
+
+		if (rc)
+			return rc;
+	}
+	*ret_entry = (const char *)array->ahead + (array->done - array->ahead_first) * size;
+	return 0;
+}
+
+int user_array_read_all(const struct user_array *array, void *dst, size_t size)
+{
+	if (array->entry_len == size)
+		return client_read(array->client, dst, array->uptr, array->entry_num * size);
+	for (uint32_t i = 0; i < array->entry_num; i++) {
+		int rc = copy_struct_from_client(array->client, (char *)dst + i * size, size,
+						 address_of(array, i), array->entry_len);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
 }

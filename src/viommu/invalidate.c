@@ -44,12 +44,14 @@ static int run(struct ctx *ctx, uint32_t id, struct user_array *array)
 int hwpt_invalidate_ioctl(struct ucmd *ucmd)
 {
 	struct iommu_hwpt_invalidate *cmd = ucmd->cmd;
+	uint64_t ahead[USER_ARRAY_AHEAD / sizeof(uint64_t)];
 	struct user_array array = {
 		.client = ucmd->client,
 		.type = cmd->data_type,
 		.uptr = cmd->data_uptr,
 		.entry_len = cmd->entry_len,
 		.entry_num = cmd->entry_num,
+		.ahead = ahead,
 	};
 	int rc = check(cmd);
 

@@ -93,15 +93,16 @@ static int invalidate_one(struct mock_domain *mock,
 
 static int nested_invalidate(struct domain *domain, struct user_array *array)
 {
-	struct iommu_hwpt_invalidate_selftest req;
+	const void *req;
 
 	if (array->type != IOMMU_HWPT_INVALIDATE_DATA_SELFTEST)
 		return -EINVAL;
 	for (; array->done < array->entry_num; array->done++) {
-		int rc = user_array_read(array, array->done, &req, sizeof(req), sizeof(req));
+		int rc =
+			user_array_next(array, sizeof(struct iommu_hwpt_invalidate_selftest), &req);
 
 		if (!rc)
-			rc = invalidate_one((struct mock_domain *)domain, &req);
+			rc = invalidate_one((struct mock_domain *)domain, req);
 		if (rc)
 			return rc;
 	}

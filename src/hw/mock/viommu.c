@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The mock's vIOMMU: virtual ids, device caches, a page to map, two queues. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <uiommufd/iommufd.h>
 
+#include "base/alloc.h"
 #include "hw/mock/mock.h"
 
 #define REGION_LENGTH (2 * PAGE_SIZE)
@@ -31,36 +33,26 @@ static int invalidate_one(struct viommu *viommu, const struct iommu_viommu_inval
 	return 0;
 }
 
-/* The whole array is looked at before the first request is handled. Entries may be shorter or longer than ours. */
-static int read_one(const struct user_array *array, uint32_t i,
-		    struct iommu_viommu_invalidate_selftest *req)
-{
-	return copy_struct_from_client(array->client, req, sizeof(*req),
-				       array->uptr + (uint64_t)i * array->entry_len,
-				       array->entry_len);
-}
-
+/* The whole array is copied before the first request is handled. */
 static int viommu_invalidate(struct viommu *viommu, struct user_array *array)
 {
-	struct iommu_viommu_invalidate_selftest req;
+	struct iommu_viommu_invalidate_selftest *reqs;
+	int rc;
 
 	if (array->type != IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST)
 		return -EINVAL;
-	for (uint32_t i = 0; i < array->entry_num; i++) {
-		int rc = read_one(array, i, &req);
-
-		if (rc)
-			return rc;
+	if (!array->entry_num)
+		return 0;
+	reqs = mem_alloc(array->entry_num * sizeof(*reqs));
+	if (!reqs)
+		return -ENOMEM;
+	rc = user_array_read_all(array, reqs, sizeof(*reqs));
+	while (!rc && array->done < array->entry_num) {
+		rc = invalidate_one(viommu, &reqs[array->done]);
+		array->done += !rc;
 	}
-	for (; array->done < array->entry_num; array->done++) {
-		int rc = read_one(array, array->done, &req);
-
-		if (!rc)
-			rc = invalidate_one(viommu, &req);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	free(reqs);
+	return rc;
 }
 
 static int viommu_alloc_nested_domain(struct viommu *viommu, uint32_t flags,

@@ -75,16 +75,45 @@ static enum smmu_cerror run_one(struct smmu_viommu *viommu, const uint64_t cmd[2
 	return CERROR_ILL;
 }
 
-/* The command at an index; -EFAULT where its memory is gone. */
-static enum smmu_cerror fetch_and_run(struct smmu_viommu *viommu, struct hw_queue *queue,
-				      uint32_t index)
-{
-	uint64_t entries = queue->length / CMD_BYTES, cmd[2];
-	uint64_t at = queue->iova + (index & (entries - 1)) * CMD_BYTES;
+/* Commands that were fetched at once. */
+#define FETCH 64
 
-	if (access_rw(queue->access, NULL, at, cmd, sizeof(cmd), 0))
-		return CERROR_ABT;
-	return run_one(viommu, cmd);
+struct fetched {
+	uint32_t n;
+	uint64_t cmds[FETCH][2];
+};
+
+/*
+ * Fetches commands from `cons` on, up to `prod` or the end of the memory. Where they can't all be had the next one has its turn alone: false if its memory is
+ * gone.
+ */
+static bool fetch(struct hw_queue *queue, uint32_t cons, uint32_t prod, struct fetched *ret)
+{
+	uint32_t entries = queue->length / CMD_BYTES, index = cons & (entries - 1);
+	uint32_t n = (prod - cons) & (2 * entries - 1);
+	uint64_t at = queue->iova + (uint64_t)index * CMD_BYTES;
+
+	if (n > entries - index)
+		n = entries - index;
+	ret->n = n < FETCH ? n : FETCH;
+	if (!access_rw(queue->access, NULL, at, ret->cmds, ret->n * CMD_BYTES, 0))
+		return true;
+	ret->n = 1;
+	return !access_rw(queue->access, NULL, at, ret->cmds, CMD_BYTES, 0);
+}
+
+/* Moves *cons behind each that has been done. */
+static enum smmu_cerror run_fetched(struct smmu_viommu *viommu, const struct fetched *fetched,
+				    uint32_t mask, uint32_t *cons)
+{
+	for (uint32_t i = 0; i < fetched->n; i++) {
+		enum smmu_cerror cerror = run_one(viommu, fetched->cmds[i]);
+
+		if (cerror != CERROR_NONE)
+			return cerror;
+		*cons = (*cons + 1) & mask;
+	}
+	return CERROR_NONE;
 }
 
 /* Stops the queue at the command that CONS names. */
@@ -101,18 +130,20 @@ static enum cmdqv_progress run_commands(struct smmu_viommu *viommu, struct hw_qu
 	uint32_t entries = queue->length / CMD_BYTES, mask = 2 * entries - 1;
 	uint32_t cons = get(page, queue->index, CONS_INDX) & mask;
 	uint32_t prod = get(page, queue->index, PROD_INDX) & mask;
+	struct fetched fetched;
 
 	if (cons == prod)
 		return CMDQV_IDLE;
-	for (uint32_t n = 0; cons != prod && n < entries; n++) {
-		enum smmu_cerror cerror = fetch_and_run(viommu, queue, cons);
+	for (uint32_t n = 0; cons != prod && n < entries; n += fetched.n) {
+		enum smmu_cerror cerror = CERROR_ABT;
 
+		if (fetch(queue, cons, prod, &fetched))
+			cerror = run_fetched(viommu, &fetched, mask, &cons);
 		if (cerror != CERROR_NONE) {
 			smmu_invalidate_finish(viommu);
 			stop(page, queue->index, cons, cerror);
 			return CMDQV_STOPPED;
 		}
-		cons = (cons + 1) & mask;
 	}
 	/* CONS tells the guest that what came before has been done: so DMA is waited for first. */
 	smmu_invalidate_finish(viommu);

@@ -204,20 +204,12 @@ struct command {
 
 #define ENTRY sizeof(struct command)
 
-/* The whole array is copied first. Entries may be shorter or longer than ours. */
+/* The whole array is copied first. */
 static int read_all(const struct user_array *array, struct command *cmds)
 {
 	if (array->type != IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 || !array->entry_num)
 		return -EINVAL;
-	for (uint32_t i = 0; i < array->entry_num; i++) {
-		int rc = copy_struct_from_client(array->client, &cmds[i], ENTRY,
-						 array->uptr + (uint64_t)i * array->entry_len,
-						 array->entry_len);
-
-		if (rc)
-			return rc;
-	}
-	return 0;
+	return user_array_read_all(array, cmds, ENTRY);
 }
 
 /* The code goes where the last word of the entry is, as VT-d's does; -EIO if the entry is too short for that. */

@@ -107,17 +107,17 @@ static int write_error(const struct user_array *array, uint32_t index,
 
 static int invalidate_all(struct vtd_nested *nested, struct user_array *array)
 {
-	struct iommu_hwpt_vtd_s1_invalidate req;
+	const void *req;
 
 	while (array->done < array->entry_num) {
 		enum invalidation_error error;
-		int rc = user_array_read(array, array->done, &req, sizeof(req), sizeof(req));
+		int rc = user_array_next(array, sizeof(struct iommu_hwpt_vtd_s1_invalidate), &req);
 
 		if (!rc)
-			rc = check(&req);
+			rc = check(req);
 		if (rc)
 			return rc;
-		error = apply(nested, &req);
+		error = apply(nested, req);
 		if (error != ERROR_NONE && reports(nested))
 			return write_error(array, array->done, error);
 		array->done++;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "iommu/iommu.h"
 #include "world.h"
 
 #define VIRT_ID 0x99
@@ -160,6 +161,36 @@ static void batches_stop(void **state)
 	assert_int_equal(cmd.entry_num, 0);
 }
 
+/* More entries than are copied at once, and the last two lie where no memory is: those before are done. */
+static void batches_end_with_the_memory(void **state)
+{
+	enum { GOOD = 3 * USER_ARRAY_AHEAD / sizeof(struct iommu_hwpt_invalidate_selftest) + 5 };
+	struct fixture *f = *state;
+	char *pages = bench_pages(2);
+	struct iommu_hwpt_invalidate_selftest *requests =
+		(struct iommu_hwpt_invalidate_selftest *)(pages + WORLD_PAGE) - GOOD;
+	struct iommu_hwpt_invalidate cmd = {.size = sizeof(cmd),
+					    .hwpt_id = f->nested,
+					    .data_uptr = (uintptr_t)requests,
+					    .data_type = IOMMU_HWPT_INVALIDATE_DATA_SELFTEST,
+					    .entry_len = sizeof(requests[0]),
+					    .entry_num = GOOD + 2};
+
+	for (int i = 0; i < GOOD; i++)
+		requests[i].iotlb_id = 1;
+	requests[GOOD - 1].iotlb_id = 3;
+	munmap(pages + WORLD_PAGE, WORLD_PAGE);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_INVALIDATE, &cmd), -EFAULT);
+	assert_int_equal(cmd.entry_num, GOOD);
+	assert_true(iotlb_is(f, 1, 0) && iotlb_is(f, 3, 0));
+	assert_true(iotlb_is(f, 0, IOMMU_TEST_IOTLB_DEFAULT));
+	cmd.entry_num = GOOD;
+	requests[GOOD / 2].iotlb_id = 9;
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_INVALIDATE, &cmd), -EINVAL);
+	assert_int_equal(cmd.entry_num, GOOD / 2);
+	bench_free_pages(pages, 1);
+}
+
 /* ---- the region ---- */
 
 static void regions_are_mapped(void **state)
@@ -206,8 +237,12 @@ static void regions_are_mapped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(events_come_in_order), TEST(lost_events_are_told), TEST(nobody_listens),
-		TEST(batches_stop),	    TEST(regions_are_mapped),
+		TEST(events_come_in_order),
+		TEST(lost_events_are_told),
+		TEST(nobody_listens),
+		TEST(batches_stop),
+		TEST(batches_end_with_the_memory),
+		TEST(regions_are_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
