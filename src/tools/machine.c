@@ -26,15 +26,22 @@ static int complain(int r, const struct config_error *error)
 	return r;
 }
 
+/* NULL: errno says why; 0: it is no text. */
 static char *read_file(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char *text = NULL;
 	size_t size = 0;
+	ssize_t n;
 
 	if (!file)
 		return NULL;
-	if (getdelim(&text, &size, '\0', file) < 0 && !ferror(file)) {
+	n = getdelim(&text, &size, '\0', file);
+	if (n > 0 && !text[n - 1]) {
+		free(text);
+		text = NULL;
+		errno = 0;
+	} else if (n < 0 && !ferror(file)) {
 		free(text);
 		text = strdup(""); /* it is empty */
 	} else if (ferror(file)) {
@@ -52,8 +59,11 @@ static int take_file(struct config *config, const char *path)
 	int r;
 
 	if (!text) {
-		r = -errno;
-		tool_say("'%s' can't be read: %s.", path, strerror(-r));
+		r = errno ? -errno : -EINVAL;
+		if (errno)
+			tool_say("'%s' can't be read: %s.", path, strerror(-r));
+		else
+			tool_say("'%s' is no text: it has a zero byte.", path);
 		return r;
 	}
 	if (file_name) {

@@ -15,6 +15,14 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IN_A_THREAD 1
+#elif defined(__has_feature)
+#define IN_A_THREAD (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define IN_A_THREAD 0
+#endif
+
 static void check(int good, const char *what)
 {
 	if (good)
@@ -70,6 +78,9 @@ int main(int argc, char **argv)
 	close_range((unsigned int)device + 1, ~0u, 0);
 	map(device);
 	in_child(device);
+	/* Under AddressSanitizer the service is a thread, and ends with the program. */
+	if (IN_A_THREAD)
+		return 0;
 	snprintf(number, sizeof(number), "%d", device);
 	execl(argv[0], argv[0], number, NULL);
 	check(0, "exec");
