@@ -15,6 +15,7 @@ static const char help[] =
 	"\n"
 	"Commands:\n"
 	"  run       run a program on a machine that has /dev/iommu\n"
+	"  devices   list what a machine has, or can have\n"
 	"  doctor    tell what this computer allows, and what follows from it\n"
 	"\n"
 	"Options:\n"
@@ -29,6 +30,7 @@ static const struct command {
 	int (*main)(int argc, char **argv);
 } commands[] = {
 	{"run", tool_run},
+	{"devices", tool_devices},
 	{"doctor", tool_doctor},
 };
 

@@ -16,6 +16,7 @@ void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* argv[0] is the command's name; the exit status. */
 int tool_run(int argc, char **argv);
+int tool_devices(int argc, char **argv);
 int tool_doctor(int argc, char **argv);
 
 #endif
