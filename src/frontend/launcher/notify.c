@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,15 +46,10 @@ void notify_quickly(int listener)
 
 int notice_wait(struct notice *notice)
 {
-	struct pollfd listener = {.fd = notice->listener};
-
 	/* The kernel refuses what isn't zero. */
 	memset(notice->call, 0, sizeof(*notice->call));
-	if (ioctl(notice->listener, SECCOMP_IOCTL_NOTIF_RECV, notice->call)) {
-		if (errno == ENOENT && poll(&listener, 1, 0) == 1 && listener.revents & POLLHUP)
-			return -EPIPE;
+	if (ioctl(notice->listener, SECCOMP_IOCTL_NOTIF_RECV, notice->call))
 		return errno == EINTR ? -ENOENT : -errno;
-	}
 	notice->id = notice->call->id;
 	return 0;
 }

@@ -21,7 +21,7 @@ void notice_done(struct notice *notice);
 /* Wake-ups of a caller and its answerer stay on one processor, where the kernel can (Linux 6.6): 30 times as quick. */
 void notify_quickly(int listener);
 
-/* Waits for the next one. -ENOENT: it was withdrawn; any other error is final: -EPIPE, nobody is left to call. */
+/* Waits for the next one. -ENOENT: it was withdrawn; any other error is final. */
 int notice_wait(struct notice *notice);
 /* Does its caller still wait? What was read of its memory before counts only then. */
 bool notice_valid(const struct notice *notice);
