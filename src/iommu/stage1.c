@@ -22,18 +22,21 @@ static uint64_t page_mask(unsigned int shift)
 	return ((uint64_t)1 << shift) - 1;
 }
 
-static int answer(const struct trip *trip, const struct iotlb_hit *hit, struct stage1 *ret)
+struct stage1 stage1_found(uint64_t iova, const struct iotlb_hit *hit)
 {
-	uint64_t first = trip->request->iova & ~page_mask(hit->shift);
-
-	*ret = (struct stage1){
-		.first = first,
-		.last = first + page_mask(hit->shift),
+	return (struct stage1){
+		.first = iova & ~page_mask(hit->shift),
+		.last = iova | page_mask(hit->shift),
 		.address = hit->address,
 		.perm = hit->perm,
 		.version = hit->version,
 		.seen = hit->seen,
 	};
+}
+
+static int answer(const struct trip *trip, const struct iotlb_hit *hit, struct stage1 *ret)
+{
+	*ret = stage1_found(trip->request->iova, hit);
 	return 0;
 }
 
@@ -97,46 +100,47 @@ static void keep_tables(const struct trip *trip, const struct pt_walk *walk)
 
 /* ---- walks ---- */
 
-static bool allows(const struct trip *trip, struct pt_walk *walk)
-{
-	if ((walk->perm & trip->request->perm) == trip->request->perm)
-		return true;
-	walk->fault = PT_FAULT_PERMISSION;
-	return false;
-}
-
 /*
  * From where walk stands: reads, checks, and sets bits. -ESTALE: an entry changed meanwhile.
  */
-static int walk_down(const struct trip *trip, struct pt_walk *walk)
+static int walk_down(const struct stage1_walk *job, struct pt_walk *walk)
 {
-	int rc = pt_walk(trip->config, trip->memory, trip->request->iova, walk);
+	int rc = pt_walk(job->config, job->memory, job->va, walk);
 
 	if (rc)
 		return rc;
-	if (!allows(trip, walk))
+	if (job->limit)
+		walk->perm = job->limit(job->arg, walk->perm);
+	if ((walk->perm & job->perm) != job->perm) {
+		walk->fault = PT_FAULT_PERMISSION;
 		return -EFAULT;
-	return pt_update(trip->config, trip->memory, trip->request->perm & PT_ANY_WRITE, walk);
+	}
+	return pt_update(job->config, job->memory, job->perm & PT_ANY_WRITE, walk);
 }
 
-/*
- * What a cached table forbids or does not have may have been granted since, which takes no invalidation: so failure counts from the top only.
- */
-static int walk_tables(const struct trip *trip, struct pt_walk *walk)
+int stage1_walk(const struct stage1_walk *job, bool below, struct pt_walk *walk)
 {
-	if (stage1_begin(trip->config, trip->space, trip->caches, trip->request, walk) &&
-	    !walk_down(trip, walk))
+	if (below && !walk_down(job, walk))
 		return 0;
 	for (unsigned int tries = 0; tries < MAX_TRIES; tries++) {
 		int rc;
 
-		pt_walk_start(trip->config, walk);
-		rc = walk_down(trip, walk);
+		pt_walk_start(job->config, walk);
+		rc = walk_down(job, walk);
 		if (rc != -ESTALE)
 			return rc;
 	}
 	walk->fault = PT_FAULT_ABSENT;
 	return -EFAULT;
+}
+
+struct iotlb_hit stage1_hit(const struct pt_walk *walk)
+{
+	return (struct iotlb_hit){
+		.address = walk->leaf.address,
+		.shift = walk->leaf.shift,
+		.perm = walk->dirty ? walk->perm : walk->perm & ~(uint32_t)PT_ANY_WRITE,
+	};
 }
 
 /* Can the fault be repaired by who owns the tables? */
@@ -147,19 +151,20 @@ static bool recoverable(enum pt_fault fault)
 
 static int translate_by_walk(const struct trip *trip, struct stage1 *ret)
 {
+	const struct stage1_walk job = {.config = trip->config,
+					.memory = trip->memory,
+					.va = trip->request->iova,
+					.perm = trip->request->perm};
 	struct iotlb_hit hit;
 	struct pt_walk walk;
-	int rc = walk_tables(trip, &walk);
+	bool below = stage1_begin(trip->config, trip->space, trip->caches, trip->request, &walk);
+	int rc = stage1_walk(&job, below, &walk);
 
 	if (rc) {
 		*ret = (struct stage1){.recoverable = recoverable(walk.fault)};
 		return rc;
 	}
-	hit = (struct iotlb_hit){
-		.address = walk.leaf.address,
-		.shift = walk.leaf.shift,
-		.perm = walk.dirty ? walk.perm : walk.perm & ~(uint32_t)PT_ANY_WRITE,
-	};
+	hit = stage1_hit(&walk);
 	iotlb_space_has(trip->space, hit.shift);
 	keep_tables(trip, &walk);
 	insert(trip, trip->caches->iotlb, &hit);

@@ -34,6 +34,31 @@ bool stage1_begin(const struct pt_config *config, const struct iotlb_space *spac
 		  const struct stage1_caches *caches, const struct stage1_request *request,
 		  struct pt_walk *walk);
 
+/* ---- pieces of it, for models that find their tables in another way ---- */
+
+struct stage1_walk {
+	const struct pt_config *config;
+	const struct pt_memory *memory;
+	uint64_t va;
+	uint32_t perm; /* that is asked for */
+	/* What is left of what the tables allow; NULL: all. */
+	uint32_t (*limit)(const void *arg, uint32_t perm);
+	const void *arg;
+};
+
+/*
+ * Walks, checks, sets what hardware sets, and begins again if an entry changes under it. `below`: *walk is at a table that a cache knows; what that
+ * forbids or does not have may have been granted since, which takes no invalidation, so failure counts from the top only. As pt_walk(); walk->perm
+ * is what is left.
+ */
+int stage1_walk(const struct stage1_walk *job, bool below, struct pt_walk *walk);
+/* What a cache may hold of it: writes only if the leaf is dirty. */
+struct iotlb_hit stage1_hit(const struct pt_walk *walk);
+/* What the page means for an address of it. */
+struct stage1 stage1_found(uint64_t iova, const struct iotlb_hit *hit);
+
+/* ---- invalidation ---- */
+
 /* What is dropped: translations, and the tables above them too. */
 enum stage1_drop {
 	STAGE1_LEAF,

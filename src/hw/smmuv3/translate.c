@@ -8,10 +8,8 @@
 #include "hw/smmuv3/caches.h"
 #include "hw/smmuv3/cd.h"
 #include "hw/smmuv3/events.h"
+#include "iommu/stage1.h"
 #include "iommu/watch.h"
-
-/* How often a walk begins again since an entry changed under it. A table that changes all the time has no translation worth having. */
-#define MAX_TRIES 100
 
 /* An access on its way. */
 struct trip {
@@ -26,24 +24,10 @@ struct trip {
 	struct smmu_fault fault;
 };
 
-static uint64_t page_mask(unsigned int shift)
-{
-	return ((uint64_t)1 << shift) - 1;
-}
-
 static int answer(const struct trip *trip, const struct iotlb_hit *hit, struct stage1 *ret)
 {
-	uint64_t first = trip->request->iova & ~page_mask(hit->shift);
-
-	*ret = (struct stage1){
-		.first = first,
-		.last = first | page_mask(hit->shift),
-		.address = hit->address,
-		.perm = hit->perm,
-		.version = hit->version,
-		.seen = hit->seen,
-		.final = true,
-	};
+	*ret = stage1_found(trip->request->iova, hit);
+	ret->final = true;
 	return 0;
 }
 
@@ -51,7 +35,7 @@ static int answer(const struct trip *trip, const struct iotlb_hit *hit, struct s
 static int bypass(const struct trip *trip, struct stage1 *ret)
 {
 	const struct iotlb_hit same = {
-		.address = trip->request->iova & ~page_mask(12), .shift = 12, .perm = PT_ALL};
+		.address = trip->request->iova & ~(uint64_t)0xfff, .shift = 12, .perm = PT_ALL};
 
 	return answer(trip, &same, ret);
 }
@@ -84,8 +68,9 @@ static int decode_cd(struct trip *trip, uint32_t ssid, const uint64_t words[SMMU
 /*
  * What the descriptor and the architecture take from what the tables allow (Arm DDI 0487, D8.4.1): PAN, no execution of what can be written.
  */
-static uint32_t limit_perm(const struct smmu_cd *cd, uint32_t perm)
+static uint32_t limit_perm(const void *arg, uint32_t perm)
 {
+	const struct smmu_cd *cd = arg;
 	uint32_t limited = perm;
 
 	if (perm & PT_WRITE)
@@ -117,41 +102,6 @@ static void walk_fault(struct trip *trip, enum pt_fault fault, const struct pt_w
 	trip->fault.ipa = walk->trail[walk->trail_len].address;
 }
 
-/* From where walk stands: reads, checks, sets what hardware sets. -ESTALE: an entry changed meanwhile. */
-static int walk_down(struct trip *trip, const struct pt_config *tables, uint64_t va,
-		     struct pt_walk *walk)
-{
-	int rc = pt_walk(tables, trip->memory, va, walk);
-
-	if (rc)
-		return rc;
-	if ((limit_perm(&trip->cd, walk->perm) & trip->request->perm) != trip->request->perm) {
-		walk->fault = PT_FAULT_PERMISSION;
-		return -EFAULT;
-	}
-	return pt_update(tables, trip->memory, trip->request->perm & PT_ANY_WRITE, walk);
-}
-
-/* What a cached table does not have may have been mapped since, which takes no invalidation: failure counts from the top only. */
-static int walk_tables(struct trip *trip, const struct pt_config *tables, uint64_t va,
-		       struct pt_walk *walk)
-{
-	pt_walk_start(tables, walk);
-	if (trip->cached && smmu_tables_find(trip->viommu, trip->cd.asid, va, tables, walk) &&
-	    !walk_down(trip, tables, va, walk))
-		return 0;
-	for (unsigned int tries = 0; tries < MAX_TRIES; tries++) {
-		int rc;
-
-		pt_walk_start(tables, walk);
-		rc = walk_down(trip, tables, va, walk);
-		if (rc != -ESTALE)
-			return rc;
-	}
-	walk->fault = PT_FAULT_ABSENT;
-	return -EFAULT;
-}
-
 static void remember(struct trip *trip, const struct pt_config *tables, uint64_t va,
 		     const struct pt_walk *walk, struct iotlb_hit *hit)
 {
@@ -164,20 +114,24 @@ static void remember(struct trip *trip, const struct pt_config *tables, uint64_t
 static int translate_by_walk(struct trip *trip, const struct pt_config *tables, uint64_t va,
 			     struct iotlb_hit *ret_hit)
 {
+	const struct stage1_walk job = {.config = tables,
+					.memory = trip->memory,
+					.va = va,
+					.perm = trip->request->perm,
+					.limit = limit_perm,
+					.arg = &trip->cd};
 	struct pt_walk walk;
-	uint32_t perm;
-	int rc = walk_tables(trip, tables, va, &walk);
+	bool below;
+	int rc;
 
+	pt_walk_start(tables, &walk);
+	below = trip->cached && smmu_tables_find(trip->viommu, trip->cd.asid, va, tables, &walk);
+	rc = stage1_walk(&job, below, &walk);
 	if (rc == -EFAULT)
 		walk_fault(trip, walk.fault, &walk);
 	if (rc)
 		return rc;
-	perm = limit_perm(&trip->cd, walk.perm);
-	*ret_hit = (struct iotlb_hit){
-		.address = walk.leaf.address,
-		.shift = walk.leaf.shift,
-		.perm = walk.dirty ? perm : perm & ~(uint32_t)PT_ANY_WRITE,
-	};
+	*ret_hit = stage1_hit(&walk);
 	remember(trip, tables, va, &walk, ret_hit);
 	return 0;
 }
