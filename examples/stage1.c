@@ -112,13 +112,14 @@ uint32_t stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t numb
 	return cmd.out_vdevice_id;
 }
 
-uint32_t stage1_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue)
+static uint32_t make_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue,
+			    uint32_t flags)
 {
 	struct iommu_hwpt_vtd_s1 s1 = {.pgtbl_addr = tables->root, .addr_width = 48};
 	struct iommu_hwpt_arm_smmuv3 ste = {.ste = {STE_TRANSLATE | tables->descriptor}};
 	struct iommu_hwpt_alloc cmd = {
 		.size = sizeof(cmd),
-		.flags = fault_queue ? IOMMU_HWPT_FAULT_ID_VALID : 0,
+		.flags = flags | (fault_queue ? IOMMU_HWPT_FAULT_ID_VALID : 0),
 		.fault_id = fault_queue,
 		.dev_id = device,
 		.pt_id = tables->parent,
@@ -135,6 +136,16 @@ uint32_t stage1_object(const struct stage1 *tables, uint32_t device, uint32_t fa
 	}
 	CALL(tables, IOMMU_HWPT_ALLOC, &cmd);
 	return cmd.out_hwpt_id;
+}
+
+uint32_t stage1_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue)
+{
+	return make_object(tables, device, fault_queue, 0);
+}
+
+uint32_t stage1_pasid_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue)
+{
+	return make_object(tables, device, fault_queue, IOMMU_HWPT_ALLOC_PASID);
 }
 
 void stage1_destroy(const struct stage1 *tables, uint32_t object)

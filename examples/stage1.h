@@ -30,6 +30,8 @@ uint32_t stage1_add_device(struct stage1 *tables, uint32_t device, uint32_t numb
 
 /* A page table object for attaching; faults go to the queue of this id, 0: nowhere. */
 uint32_t stage1_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue);
+/* The same, for a PASID of the device: on a VT-d, whose PASIDs each have page tables. */
+uint32_t stage1_pasid_object(const struct stage1 *tables, uint32_t device, uint32_t fault_queue);
 void stage1_destroy(const struct stage1 *tables, uint32_t object);
 /* A fault queue: its descriptor. */
 int stage1_fault_queue(const struct stage1 *tables, uint32_t *ret_id);
