@@ -76,6 +76,7 @@ void bench_scale(const char *name, size_t size, const struct bench_scale *scale)
 
 /* The groups. */
 void bench_dma(void);
+void bench_faults(void);
 void bench_hazard(void);
 void bench_hwpt(void);
 void bench_nested(void);

@@ -10,6 +10,7 @@ const struct bench_group bench_groups[] = {
 	{"ioas", bench_ioas},
 	{"hwpt", bench_hwpt},
 	{"nested", bench_nested},
+	{"faults", bench_faults},
 	{"scale", bench_scales},
 	{"mmio", bench_mmio},
 	{"models", bench_models},

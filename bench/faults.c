@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page fault by the real way: a device's DMA finds a page of stage 1 absent, raises a page request and waits; the program reads it, maps the page, and answers; the
+ * access goes on. Two threads, so time is the wall's. Stand-ins do nothing but pass a message to the other thread and an answer back: by what
+ * others use, a pipe and a condition; and, in a row of its own, by words in memory that both look at all the time, which no program can beat.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "device/stall.h"
+#include "hw/vtd/vtd.h"
+#include "world.h"
+
+#define SIZE	(64ull << 20)
+#define PAGES	512u /* faults in a row */
+#define ROOT	4096ull
+#define LEAVES	(4 * 4096ull)
+#define DATA	(16ull << 20)
+#define PRESENT 0x67ull
+
+struct setting {
+	struct world world;
+	struct vtd_iommu iommu;
+	struct vtd_device vtd;
+	struct dma_port port;
+	struct file *queue;
+	uint32_t hwpt;
+	size_t rounds;
+	int pipe[2];
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool answered;
+	atomic_size_t raised, done;
+};
+
+/* ---- ours ---- */
+
+static int install(struct client *client, struct file *file)
+{
+	struct world *world = (struct world *)((char *)client - offsetof(struct world, client));
+
+	((struct setting *)world)->queue = file;
+	return 0;
+}
+
+static const struct client_ops queue_client = {.fd_install = install};
+
+static uint32_t make_page_tables(struct setting *s, uint32_t queue)
+{
+	struct iommu_hwpt_vtd_s1 s1 = {.pgtbl_addr = ROOT, .addr_width = 48};
+	struct world *w = &s->world;
+	uint64_t(*tables)[512] = (void *)w->memory;
+	uint32_t parent =
+		world_hwpt(w, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+							.pt_id = w->ioas});
+
+	for (unsigned int i = 1; i < 4; i++)
+		tables[i][0] = (i + 1) * 4096 | PRESENT;
+	world_map(w, (uintptr_t)w->memory, SIZE, 0);
+	return world_hwpt(w, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_FAULT_ID_VALID,
+						       .fault_id = queue,
+						       .pt_id = parent,
+						       .data_type = IOMMU_HWPT_DATA_VTD_S1,
+						       .data_len = sizeof(s1),
+						       .data_uptr = (uintptr_t)&s1});
+}
+
+static void set_up(struct setting *s)
+{
+	static const struct vtd_device_options asks = {.ats = true, .pri = true};
+	struct iommu_fault_alloc queue = {.size = sizeof(queue)};
+	struct world *w = &s->world;
+	uint32_t id;
+
+	world_init(w, SIZE);
+	w->client.ops = &queue_client;
+	if (vtd_iommu_init(&s->iommu, w->machine, NULL) ||
+	    vtd_device_init(&s->vtd, &s->iommu, 8, &asks))
+		bench_fail("VT-d");
+	lock_take(&w->ctx->lock);
+	if (device_bind(w->ctx, &s->vtd.dev, NULL, &w->device))
+		bench_fail("bind");
+	lock_release(&w->ctx->lock);
+	w->dev = w->device->object.id;
+	world_call(w, IOMMU_FAULT_QUEUE_ALLOC, &queue);
+	s->hwpt = id = make_page_tables(s, queue.out_fault_id);
+	lock_take(&w->ctx->lock);
+	if (device_attach(w->device, 0, &id) || dma_port_init(&s->port, w->device))
+		bench_fail("attach");
+	lock_release(&w->ctx->lock);
+}
+
+static void tear_down(struct setting *s)
+{
+	struct world *w = &s->world;
+
+	dma_port_done(&s->port);
+	lock_take(&w->ctx->lock);
+	device_unbind(w->device);
+	lock_release(&w->ctx->lock);
+	file_put(s->queue);
+	vtd_device_done(&s->vtd);
+	vtd_iommu_done(&s->iommu);
+	world_done(w);
+}
+
+static _Atomic uint64_t *leaf(const struct setting *s, uint64_t page)
+{
+	return (_Atomic uint64_t *)(s->world.memory + LEAVES) + page;
+}
+
+/* No page is there, nor in a cache. */
+static void clear(struct setting *s)
+{
+	struct iommu_hwpt_vtd_s1_invalidate all = {.npages = UINT64_MAX};
+	struct iommu_hwpt_invalidate cmd = {.size = sizeof(cmd),
+					    .hwpt_id = s->hwpt,
+					    .data_uptr = (uintptr_t)&all,
+					    .entry_len = sizeof(all),
+					    .entry_num = 1};
+
+	memset(s->world.memory + LEAVES, 0, 4096);
+	world_call(&s->world, IOMMU_HWPT_INVALIDATE, &cmd);
+}
+
+static void *do_dma(void *arg)
+{
+	struct setting *s = arg;
+	uint64_t word;
+
+	for (size_t i = 0; i < s->rounds; i++) {
+		const struct dma_access access = {0, PT_READ, i * 4096, &word, sizeof(word)};
+
+		if (dma_copy_stalling(&s->port, &access, NULL))
+			bench_fail("DMA");
+	}
+	return NULL;
+}
+
+static void handle(struct setting *s, const struct iommu_hwpt_pgfault *fault)
+{
+	struct iommu_hwpt_page_response response = {.cookie = fault->cookie};
+
+	atomic_store(leaf(s, fault->addr / 4096), (DATA + fault->addr) | PRESENT);
+	if (file_write(s->queue, &s->world.client, (uintptr_t)&response, sizeof(response), -1) !=
+	    sizeof(response))
+		bench_fail("answer");
+}
+
+static double fault_once(void *arg)
+{
+	struct setting *s = arg;
+	struct iommu_hwpt_pgfault fault;
+	pthread_t device;
+	double start;
+
+	clear(s);
+	start = bench_wall();
+	if (pthread_create(&device, NULL, do_dma, s))
+		bench_fail("a thread");
+	for (size_t i = 0; i < s->rounds;) {
+		ssize_t got = 0;
+
+		/* As poll() would tell: what is empty need not be read. */
+		if (file_poll(s->queue) & 1)
+			got = file_read(s->queue, &s->world.client, (uintptr_t)&fault,
+					sizeof(fault), -1);
+		if (got < 0)
+			bench_fail("read");
+		if (got)
+			handle(s, &fault);
+		else
+			sched_yield();
+		i += got > 0;
+	}
+	pthread_join(device, NULL);
+	return (bench_wall() - start) / s->rounds;
+}
+
+/* ---- stand-ins ---- */
+
+static void *ask_by_pipe(void *arg)
+{
+	struct iommu_hwpt_pgfault fault = {0};
+	struct setting *s = arg;
+
+	for (size_t i = 0; i < s->rounds; i++) {
+		if (write(s->pipe[1], &fault, sizeof(fault)) != sizeof(fault))
+			bench_fail("write");
+		pthread_mutex_lock(&s->lock);
+		while (!s->answered)
+			pthread_cond_wait(&s->wake, &s->lock);
+		s->answered = false;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return NULL;
+}
+
+static double pipe_once(void *arg)
+{
+	struct iommu_hwpt_pgfault fault;
+	struct setting *s = arg;
+	double start = bench_wall();
+	pthread_t device;
+
+	if (pthread_create(&device, NULL, ask_by_pipe, s))
+		bench_fail("a thread");
+	for (size_t i = 0; i < s->rounds; i++) {
+		if (read(s->pipe[0], &fault, sizeof(fault)) != sizeof(fault))
+			bench_fail("read");
+		pthread_mutex_lock(&s->lock);
+		s->answered = true;
+		pthread_cond_signal(&s->wake);
+		pthread_mutex_unlock(&s->lock);
+	}
+	pthread_join(device, NULL);
+	return (bench_wall() - start) / s->rounds;
+}
+
+static void *ask_by_words(void *arg)
+{
+	struct setting *s = arg;
+
+	for (size_t i = 1; i <= s->rounds; i++) {
+		atomic_store(&s->raised, i);
+		while (atomic_load(&s->done) != i)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static double words_once(void *arg)
+{
+	struct setting *s = arg;
+	double start = bench_wall();
+	pthread_t device;
+
+	atomic_store(&s->raised, 0);
+	atomic_store(&s->done, 0);
+	if (pthread_create(&device, NULL, ask_by_words, s))
+		bench_fail("a thread");
+	for (size_t i = 1; i <= s->rounds; i++) {
+		while (atomic_load(&s->raised) != i)
+			sched_yield();
+		atomic_store(&s->done, i);
+	}
+	pthread_join(device, NULL);
+	return (bench_wall() - start) / s->rounds;
+}
+
+void bench_faults(void)
+{
+	static struct setting s = {.lock = PTHREAD_MUTEX_INITIALIZER,
+				   .wake = PTHREAD_COND_INITIALIZER};
+	struct bench_work ours = {"DMA that stalls", fault_once, &s, .goal = 2000};
+	struct bench_work pipes = {"a pipe and a condition", pipe_once, &s};
+	struct bench_work words = {"words in memory", words_once, &s};
+
+	s.rounds = bench_count(PAGES);
+	set_up(&s);
+	if (pipe(s.pipe))
+		bench_fail("pipe");
+	bench_row("fault: DMA waits, read, map, answer, retry", 0, &ours, &pipes);
+	bench_row("fault: the same, over spinning threads", 0, &ours, &words);
+	close(s.pipe[0]);
+	close(s.pipe[1]);
+	tear_down(&s);
+}
