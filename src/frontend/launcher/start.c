@@ -116,14 +116,14 @@ static bool nothing_left(struct watch *watch)
 }
 
 /* Children: the program, and orphans of its, for we are who they come to. */
-static void reap(struct watch *watch)
+static void reap(struct watch *watch, int options)
 {
 	struct signalfd_siginfo info;
 	struct report report = {REPORT_STATUS};
 	pid_t pid;
 
 	(void)!read(watch->signals, &info, sizeof(info));
-	while ((pid = waitpid(-1, &report.value, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+	while ((pid = waitpid(-1, &report.value, options)) > 0) {
 		if (pid != watch->program)
 			continue;
 		if (WIFEXITED(report.value) || WIFSIGNALED(report.value)) {
@@ -139,7 +139,7 @@ static void reap(struct watch *watch)
 static void watch_event(struct watch *watch, int fd)
 {
 	if (fd == watch->signals)
-		reap(watch);
+		reap(watch, WNOHANG | WUNTRACED | WCONTINUED);
 	if (fd != watch->waiter)
 		return;
 	/* Who killed the waiter wanted to kill the program. */
@@ -160,7 +160,8 @@ static void watch_run(struct watch *watch)
 			break;
 		watch_event(watch, event.data.fd);
 	}
-	reap(watch);
+	/* Since Linux 6.11 a process leaves its filter before it has ended: there is nobody who doesn't end now. */
+	reap(watch, 0);
 }
 
 /* The listener is the program's own; to take it shows, too, that descriptors of the program's can be had. */
