@@ -41,7 +41,7 @@ static void take_ends(aio_context_t from)
 	sys_raw(SYS_io_getevents, from, 0, ENDS, ends, &at_once);
 }
 
-/* The I/O is a poll of the eventfd itself, which is readable or writable at any time: so it ends at once. */
+/* The I/O is a poll of the eventfd itself, which is readable or writable at any time: so it ends at once, or, where another thread is at it just then, in a thread of the kernel. */
 static long submit(aio_context_t to, int fd)
 {
 	struct iocb poll = {
