@@ -3,6 +3,7 @@
 #include "event/event.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -53,7 +54,7 @@ static unsigned int event_poll(struct file *file)
 {
 	struct event_file *ef = (struct event_file *)file;
 
-	return ef->event ? ef->event->ops->poll(ef->event) : 0;
+	return ef->event ? atomic_load(&ef->event->ready) : 0;
 }
 
 /* Goes on with what comes next, if it was read. */
@@ -115,6 +116,7 @@ static struct event_file *new_file(struct event *event)
 	ef->event = event;
 	ctx_get(ef->ctx);
 	event->file = ef;
+	atomic_store(&event->ready, event->ops->poll(event));
 	object_use(&event->object);
 	return ef;
 }
@@ -205,6 +207,7 @@ void event_changed(struct event *event)
 	const void *message;
 	size_t len;
 
+	atomic_store(&event->ready, event->ops->poll(event));
 	if (!event->file)
 		return;
 	if (!event->offering && !event->stuck) {

@@ -33,9 +33,10 @@ struct event_ops {
 struct event {
 	struct object object;
 	const struct event_ops *ops;
-	struct event_file *file; /* while a descriptor is open */
-	bool offering;		 /* the first message is also in the descriptor's own queue */
-	bool stuck;		 /* one that is no longer the first has stayed there */
+	struct event_file *file;    /* while a descriptor is open */
+	bool offering;		    /* the first message is also in the descriptor's own queue */
+	bool stuck;		    /* one that is no longer the first has stayed there */
+	_Atomic unsigned int ready; /* what ops->poll said last: poll() takes no lock */
 };
 
 /*

@@ -33,6 +33,7 @@ static int peek_text(const struct call *call, uint64_t src, char ret_text[static
 {
 	size_t have = 0;
 
+	*ret_text = '\0';
 	while (have < PATH_MAX) {
 		size_t room = PAGE - (src + have) % PAGE;
 		/* Most are short. */

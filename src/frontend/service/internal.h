@@ -3,6 +3,7 @@
 #ifndef UIOMMUFD_SERVICE_INTERNAL_H
 #define UIOMMUFD_SERVICE_INTERNAL_H
 
+#include "frontend/service/here.h"
 #include "frontend/service/service.h"
 
 /* endpoint.c: the table. "locked" means the service's lock is held. */
@@ -38,8 +39,6 @@ enum file_offer endpoint_withdraw(struct file_front *front);
 /* Where this thread has B: what the two above come down to. */
 bool endpoint_put_message(struct endpoint *endpoint, const void *message, size_t len);
 bool endpoint_unread(struct endpoint *endpoint);
-/* In a service's thread, for this thread: a descriptor A of the endpoint that it works on, or -1. */
-void endpoint_callers(int a);
 
 /* spawn.c: runs service_main() in a process or thread with its own descriptor table. */
 int service_spawn(struct service *service);
@@ -66,8 +65,7 @@ bool service_offer(struct service *service, struct endpoint *endpoint, const voi
 		   size_t len);
 bool service_unread(struct service *service, struct endpoint *endpoint);
 
-/* Tells which threads are the service's: the others reach it by the link. */
-void service_enter(struct service *service);
+/* Who has said service_enter() (here.h): the others reach it by the link. */
 bool service_inside(struct service *service);
 /* Has the program executed another one, or ended? Then hooks->moved() has been called when this returns. */
 void service_check_orphaned(struct service *service);
