@@ -18,6 +18,7 @@
 #include "base/inject.h"
 #include "base/sys.h"
 #include "core/client.h"
+#include "frontend/preload/number.h"
 #include "frontend/preload/view.h"
 
 #define NAME "fail-nth"
@@ -149,28 +150,6 @@ static ssize_t counter_read(struct file *file, struct client *client, uint64_t b
 	return (ssize_t)count;
 }
 
-/* As the kernel reads numbers: of any base, with an optional sign and newline, and nothing else. */
-static int parse(const char *text, unsigned int *ret_number)
-{
-	unsigned long long number;
-	char *end;
-
-	if (*text == '+')
-		text++;
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
-	number = strtoull(text, &end, 0);
-	if (*end == '\n')
-		end++;
-	if (*end)
-		return -EINVAL;
-	if (errno || number > UINT_MAX)
-		return -ERANGE;
-	*ret_number = (unsigned int)number;
-	return 0;
-}
-
 /* The position doesn't count and doesn't move. */
 static ssize_t counter_write(struct file *file, struct client *client, uint64_t buf, size_t count,
 			     int64_t pos)
@@ -184,7 +163,7 @@ static ssize_t counter_write(struct file *file, struct client *client, uint64_t 
 		return -EBADF;
 	if (client_read(client, text, buf, count < sizeof(text) ? count : sizeof(text) - 1))
 		return -EFAULT;
-	rc = parse(text, &nth);
+	rc = number_read(text, UINT_MAX, &nth);
 	if (rc)
 		return rc;
 	if (!thread_lives(counter->pid, counter->tid))

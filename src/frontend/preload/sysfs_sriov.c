@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/share.h"
+#include "frontend/preload/number.h"
 #include "frontend/preload/machine_view.h"
 #include "pci/config_space.h"
 
@@ -75,28 +76,6 @@ NUMBER_TEXT(vf_device, "%x", device_of(vnode)->identity.device_id)
 NUMBER_TEXT(vf_total_msix, "%u", 0)
 NUMBER_TEXT(autoprobe, "%u", !share(vnode) || !atomic_load(&share(vnode)->no_autoprobe))
 
-/* Of any base, with one newline at most behind it, as the kernel reads numbers. */
-static int read_number(const char *text, unsigned long max, unsigned int *ret_value)
-{
-	unsigned long value;
-	char *end;
-
-	if (*text == '+')
-		text++;
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
-	value = strtoul(text, &end, 0);
-	if (*end == '\n')
-		end++;
-	if (*end)
-		return -EINVAL;
-	if (errno || value > max)
-		return -ERANGE;
-	*ret_value = (unsigned int)value;
-	return 0;
-}
-
 static int set_vfs(const struct sysfs_machine *machine, const struct config_device *pf,
 		   unsigned int count)
 {
@@ -110,7 +89,7 @@ static int numvfs_store(const struct vnode *vnode, const char *text, size_t leng
 	const struct sysfs_machine *machine = sysfs_machine(vnode);
 	const struct config_device *pf = device_of(vnode);
 	unsigned int count;
-	int r = read_number(text, UINT16_MAX, &count);
+	int r = number_read(text, UINT16_MAX, &count);
 
 	(void)length;
 	if (r)
