@@ -191,10 +191,10 @@ static void window_open(struct connection *connection)
 	struct client_window *window = &connection->window;
 
 	memcpy(window, theirs, offsetof(struct client_window, bytes));
+	window->dirty_first = window->dirty_end = 0;
 	if (!window->len || window->len > CLIENT_WINDOW_MAX)
 		return;
 	memcpy(window->bytes, theirs->bytes, window->len);
-	window->dirty_first = window->dirty_end = 0;
 	connection->client.window = window;
 }
 
@@ -217,7 +217,6 @@ static int64_t serve_file_windowed(struct connection *connection, struct file *f
 	int64_t rc;
 
 	msg->flags = 0;
-	connection->window.dirty_first = connection->window.dirty_end = 0;
 	if (windowed)
 		window_open(connection);
 	rc = serve_file(connection, file, msg, ret_fd);

@@ -239,6 +239,59 @@ static void test_remote_call(void **state)
 	remotes_done(&remotes);
 }
 
+/* A window as no client of ours makes it: what of it can't be believed is not looked at, and the service goes on. */
+static void call_with_window(struct channel *channel, const struct identity *identity,
+			     const struct client_window *window)
+{
+	struct wire_msg msg = {
+		.op = WIRE_IOCTL,
+		.flags = WIRE_WINDOW,
+		.id = {identity->id[0], identity->id[1]},
+		.arg = {CMD_ADD, window->at},
+	};
+
+	channel->ring->window = *window;
+	assert_int_equal(channel_send(channel, &msg, -1), 0);
+	assert_int_equal(channel_recv(channel, &msg, NULL), 0);
+	assert_int_equal(msg.op, WIRE_REPLY);
+}
+
+static void test_hostile_window(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct endpoint *endpoint;
+	struct remotes remotes = {};
+	struct remote_host *host;
+	struct identity identity;
+	struct channel *channel;
+	uint64_t number = 1;
+	int fd;
+	const uint64_t at = (uintptr_t)&number;
+	const struct client_window windows[] = {
+		{.at = at, .len = 0, .dirty_first = 0, .dirty_end = 1u << 30},
+		{.at = at, .len = UINT32_MAX, .dirty_first = 1u << 30, .dirty_end = 1u << 31},
+		{.at = at, .len = CLIENT_WINDOW_MAX, .dirty_first = 300, .dirty_end = UINT32_MAX},
+		{.at = UINT64_MAX, .len = CLIENT_WINDOW_MAX, .writable = 1},
+		{.at = at, .len = 8, .writable = 2, .dirty_first = 9, .dirty_end = 5},
+	};
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &fd, &endpoint), 0);
+	identity_of(fd, &identity);
+	assert_int_equal(guard_init(NULL), 0);
+	remotes_init(&remotes, &remote_ops);
+	assert_int_equal(remote_attach(&remotes, fd, &host), 0);
+	channel = &LIST_FIRST(&remotes.links)->channel;
+	assert_non_null(channel->ring);
+	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
+		call_with_window(channel, &identity, &windows[i]);
+	close(fd);
+	remotes_done(&remotes);
+	service_catch_up(service);
+	assert_true(probe.released);
+}
+
 /* A file that can't be written never looks writable, however many have attached to it. */
 static void test_unwritable(void **state)
 {
@@ -424,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_claim),
 		cmocka_unit_test(test_readiness),
 		cmocka_unit_test(test_remote_call),
+		cmocka_unit_test(test_hostile_window),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_threads_call),
 		cmocka_unit_test(test_client_is_killed),
