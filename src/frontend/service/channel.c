@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "frontend/service/channel.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/memfd.h>
@@ -112,6 +113,16 @@ int channel_send(struct channel *channel, const struct wire_msg *msg, int fd)
 	if (fd < 0)
 		ring->msg = *msg;
 	return wake(channel, ring_pass(ring, channel->side));
+}
+
+int channel_reply(struct channel *channel, struct wire_msg *msg, int fd)
+{
+	int rc = channel_send(channel, msg, fd);
+
+	if (!rc || rc == -EPIPE || fd < 0)
+		return rc;
+	msg->result = rc;
+	return channel_send(channel, msg, -1);
 }
 
 /* ---- receiving ---- */

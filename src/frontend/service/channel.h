@@ -33,6 +33,8 @@ int channel_map_ring(struct channel *channel, int fd);
 
 /* As wire_send() and wire_recv(). */
 int channel_send(struct channel *channel, const struct wire_msg *msg, int fd);
+/* For answers and replies, which the other side waits for: if the descriptor can't go along, msg->result says why, and it goes without. */
+int channel_reply(struct channel *channel, struct wire_msg *msg, int fd);
 int channel_recv(struct channel *channel, struct wire_msg *ret_msg, int *ret_fd);
 
 #endif

@@ -298,7 +298,7 @@ static void serve(struct connection *connection, struct wire_msg *msg, int a)
 	msg->op = WIRE_REPLY;
 	msg->inject = inject_left();
 	inject_arm(0);
-	channel_send(&connection->channel, msg, fd);
+	channel_reply(&connection->channel, msg, fd);
 	if (fd >= 0)
 		close(fd);
 }

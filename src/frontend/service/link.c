@@ -177,6 +177,17 @@ static int64_t link_closed(struct service *service, struct wire_msg *msg)
 	return !!endpoint;
 }
 
+/* The program waits: a descriptor that can't be sent is one that it can't have. */
+static void link_reply(struct service *service, struct wire_msg *msg, int fd)
+{
+	msg->op = WIRE_REPLY;
+	atomic_fetch_add(&service->messages, 1);
+	if (!wire_send(service->link_end, msg, fd) || fd < 0)
+		return;
+	msg->result = -EMFILE;
+	wire_send(service->link_end, msg, -1);
+}
+
 static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 {
 	struct endpoint *endpoint = (struct endpoint *)(uintptr_t)msg->arg[0];
@@ -221,9 +232,7 @@ static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 	}
 	if (fd >= 0)
 		close(fd);
-	msg->op = WIRE_REPLY;
-	atomic_fetch_add(&service->messages, 1);
-	wire_send(service->link_end, msg, a < 0 ? lent : a);
+	link_reply(service, msg, a < 0 ? lent : a);
 	if (a >= 0)
 		close(a);
 }

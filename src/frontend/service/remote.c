@@ -8,6 +8,7 @@
 #include "frontend/service/quiet.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -75,7 +76,9 @@ static struct remote_host *host_find(struct remotes *remotes, const uint64_t id[
 	return NULL;
 }
 
-static struct remote_host *host_get(struct remotes *remotes, const struct wire_msg *hello)
+/* A new one keeps the connection: *link becomes NULL. */
+static struct remote_host *host_get(struct remotes *remotes, const struct wire_msg *hello,
+				    struct remote_link **link)
 {
 	struct remote_host *host;
 
@@ -88,6 +91,8 @@ static struct remote_host *host_get(struct remotes *remotes, const struct wire_m
 		return NULL;
 	memcpy(host->id, hello->id, sizeof(host->id));
 	host->pid = (pid_t)hello->result;
+	atomic_init(&host->kept, *link);
+	*link = NULL;
 	/* Yama lets a process read another's memory only if that names it. There is one name; for more, any. */
 	prctl(PR_SET_PTRACER,
 	      SLIST_EMPTY(&remotes->hosts) ? (unsigned long)host->pid : PR_SET_PTRACER_ANY);
@@ -154,7 +159,7 @@ static int say_hello(struct channel *channel, struct wire_msg *hello)
 	return rc;
 }
 
-/* A connection that has been greeted, and whose it is. 0 or -errno. */
+/* A connection that has been greeted, and whose it is. *ret_link is NULL if that is a new one, which keeps it. 0 or -errno. */
 static int greet(struct remotes *remotes, int fd, struct remote_host **ret_host,
 		 struct remote_link **ret_link)
 {
@@ -172,7 +177,7 @@ static int greet(struct remotes *remotes, int fd, struct remote_host **ret_host,
 	}
 	rc = say_hello(&link->channel, &hello);
 	if (!rc)
-		host = host_get(remotes, &hello);
+		host = host_get(remotes, &hello, &link);
 	if (!host) {
 		link_free(remotes, link);
 		return rc ? -EIO : -ENOMEM;
@@ -187,7 +192,7 @@ int remote_attach(struct remotes *remotes, int fd, struct remote_host **ret_host
 	struct remote_link *link;
 	int rc = greet(remotes, fd, ret_host, &link);
 
-	if (!rc)
+	if (!rc && link)
 		idle_push(remotes, *ret_host, link);
 	return rc;
 }
@@ -293,77 +298,119 @@ static int window_close(struct channel *channel, uint64_t at)
 
 /* ---- calls ---- */
 
-/* `fd` goes along with what has to have it. */
-static int64_t exchange(struct remotes *remotes, struct channel *channel, struct wire_msg *msg,
-			int fd, int *ret_fd)
+/* Until the reply: serves callbacks. Its descriptor, or -1, is *ret_fd, but for -EPIPE: no reply will come. */
+static int await_reply(struct remotes *remotes, struct channel *channel, struct wire_msg *msg,
+		       int *ret_fd)
 {
 	int rc, with;
+
+	for (;;) {
+		*ret_fd = -1;
+		rc = channel_recv(channel, msg, ret_fd);
+		if (rc && rc != -EMFILE)
+			return -EPIPE;
+		if (msg->op == WIRE_REPLY)
+			break;
+		with = answer(remotes, msg, rc, *ret_fd);
+		msg->op = WIRE_REPLY;
+		if (channel_reply(channel, msg, with))
+			return -EPIPE;
+	}
+	if (rc)
+		msg->result = rc;
+	return 0;
+}
+
+/*
+ * `fd` goes along with what has to have it. 0: msg is the reply. -errno: there was none, and if it is -EPIPE the connection is no use any
+ * more.
+ */
+static int exchange(struct remotes *remotes, struct channel *channel, struct wire_msg *msg, int fd,
+		    int *ret_fd)
+{
+	int rc, came;
 
 	msg->inject = inject_left();
 	rc = channel_send(channel, msg, msg->op == WIRE_READ ? fd : -1);
 	if (rc)
 		return rc;
 	inject_arm(0);
-	for (;;) {
-		fd = -1;
-		rc = channel_recv(channel, msg, &fd);
-		if (rc && rc != -EMFILE)
-			return -EPIPE;
-		if (msg->op == WIRE_REPLY) {
-			inject_arm(msg->inject);
-			break;
-		}
-		with = answer(remotes, msg, rc, fd);
-		msg->op = WIRE_REPLY;
-		rc = channel_send(channel, msg, with);
-		if (rc) {
-			msg->op = 0;
-			return -EPIPE;
-		}
-	}
+	rc = await_reply(remotes, channel, msg, &came);
+	if (rc)
+		return rc;
+	inject_arm(msg->inject);
 	if (ret_fd)
-		*ret_fd = fd;
-	else if (fd >= 0)
-		close(fd);
-	return rc ? rc : msg->result;
+		*ret_fd = came;
+	else if (came >= 0)
+		close(came);
+	return 0;
 }
 
-static int64_t exchange_windowed(struct remotes *remotes, struct channel *channel,
-				 struct wire_msg *msg, int fd, int *ret_fd)
+static int exchange_windowed(struct remotes *remotes, struct channel *channel, struct wire_msg *msg,
+			     int fd, int *ret_fd)
 {
-	uint64_t at;
-	int64_t result;
 	bool windowed;
+	uint64_t at;
+	int rc;
 
 	window_open(channel, msg);
 	windowed = msg->flags & WIRE_WINDOW;
 	at = windowed ? channel->ring->window.at : 0;
-	result = exchange(remotes, channel, msg, fd, ret_fd);
-	if (windowed && msg->op == WIRE_REPLY && window_close(channel, at))
-		result = -EFAULT;
+	rc = exchange(remotes, channel, msg, fd, ret_fd);
+	if (!rc && windowed && window_close(channel, at))
+		msg->result = -EFAULT;
+	return rc;
+}
+
+static int64_t call_over(struct remotes *remotes, struct remote_host *host,
+			 struct remote_link *link, int fd, struct wire_msg *msg, int *ret_fd)
+{
+	int rc;
+
+	msg->flags = 0;
+	rc = exchange_windowed(remotes, &link->channel, msg, fd, ret_fd);
+	link->dead = rc == -EPIPE;
+	if (rc)
+		return rc == -EPIPE ? -EIO : rc;
+	if (msg->flags & WIRE_MAPPED)
+		atomic_store(&host->mapped, true);
+	return msg->result;
+}
+
+/* Over the connection that is kept for it. Signals are blocked, for a handler may have something to tell, too. */
+static int64_t tell(struct remotes *remotes, struct remote_host *host, struct wire_msg *msg,
+		    int *ret_fd)
+{
+	struct remote_link *link;
+	int64_t result;
+	QUIET;
+
+	while (!(link = atomic_exchange(&host->kept, NULL)))
+		sched_yield();
+	result = call_over(remotes, host, link, -1, msg, ret_fd);
+	atomic_store(&host->kept, link);
 	return result;
 }
 
 int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, struct wire_msg *msg,
 		    int *ret_fd)
 {
-	struct remote_link *link = idle_pop(host);
+	struct remote_link *link;
 	int64_t result;
 	int rc = 0;
 
-	if (!link)
-		rc = fd < 0 ? -EIO : greet(remotes, fd, &host, &link);
+	if (fd < 0)
+		return tell(remotes, host, msg, ret_fd);
+	link = idle_pop(host);
+	while (!link && !rc)
+		rc = greet(remotes, fd, &host, &link);
 	if (rc)
 		return rc;
-	msg->flags = 0;
-	result = exchange_windowed(remotes, &link->channel, msg, fd, ret_fd);
-	if (result == -EPIPE && msg->op != WIRE_REPLY) {
+	result = call_over(remotes, host, link, fd, msg, ret_fd);
+	if (link->dead)
 		link_free(remotes, link);
-		return -EIO;
-	}
-	if (msg->flags & WIRE_MAPPED)
-		atomic_store(&host->mapped, true);
-	idle_push(remotes, host, link);
+	else
+		idle_push(remotes, host, link);
 	return result;
 }
 
@@ -385,10 +432,8 @@ void remotes_going(struct remotes *remotes, uint64_t va, uint64_t len)
 	SLIST_FOREACH(host, &remotes->hosts, entry) {
 		struct wire_msg msg = {.op = WIRE_GOING, .arg = {va, len}};
 
-		if (!atomic_load(&host->mapped))
-			continue;
-		QUIET;
-		remote_call(remotes, host, -1, &msg, NULL);
+		if (atomic_load(&host->mapped))
+			remote_call(remotes, host, -1, &msg, NULL);
 	}
 }
 

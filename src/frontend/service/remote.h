@@ -33,6 +33,7 @@ struct remote_ops {
 struct remote_link {
 	struct channel channel;
 	LIST_ENTRY(remote_link) entry;
+	bool dead; /* its last call had no reply */
 };
 
 /* A service that this process is attached to. Lives as long as struct remotes. */
@@ -41,7 +42,9 @@ struct remote_host {
 	pid_t pid;
 	SLIST_ENTRY(remote_host) entry;
 	struct remote_link *_Atomic idle[8]; /* connections that no thread uses */
-	atomic_bool mapped;		     /* it has, or had, mappings of our memory */
+	/* One that no call takes: what has to be told is told while all others wait for a call's end. NULL: a thread is telling something. */
+	struct remote_link *_Atomic kept;
+	atomic_bool mapped; /* it has, or had, mappings of our memory */
 };
 
 struct remotes {
@@ -64,8 +67,8 @@ void remotes_done(struct remotes *remotes);
 int remote_attach(struct remotes *remotes, int fd, struct remote_host **ret_host);
 /*
  * Makes a request and serves the callbacks until it is done: its result. fd is a descriptor of the service's, to attach
- * another connection by if all are in use; -1 if there is none. *ret_fd (may be NULL) is -1 or a descriptor that came
- * with the reply. -EIO if the service is gone; with WIRE_NO_FILE in msg->flags, if the file is.
+ * another connection by if all are in use; -1 if there is none: for what the service answers without waiting for anybody. *ret_fd (may be
+ * NULL) is -1 or a descriptor that came with the reply. -EIO if the service is gone; with WIRE_NO_FILE in msg->flags, if the file is.
  */
 int64_t remote_call(struct remotes *remotes, struct remote_host *host, int fd, struct wire_msg *msg,
 		    int *ret_fd);

@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "base/inject.h"
 #include "container/step.h"
 #include "frontend/service/channel.h"
 
@@ -258,6 +259,28 @@ static void test_last_words(void **state)
 	close_side(&pair.client);
 }
 
+/* Who waits for a reply gets one, though its descriptor can't be sent. */
+static void test_reply_without_its_descriptor(void **state)
+{
+	for (int ring = 0; ring <= 1; ring++) {
+		struct wire_msg msg = {.op = WIRE_REPLY};
+		struct pair pair = {};
+		int fd;
+
+		open_pair(&pair, ring, RING_NEVER);
+		assert_true(say(&pair.client, 2));
+		assert_true(hear(&pair.service, 2));
+		inject_arm(1);
+		assert_int_equal(channel_reply(&pair.service, &msg, pair.service.sock), 0);
+		inject_arm(0);
+		assert_int_equal(channel_recv(&pair.client, &msg, &fd), 0);
+		assert_int_equal(msg.result, -ENOMEM);
+		assert_int_equal(fd, -1);
+		close_side(&pair.service);
+		close_side(&pair.client);
+	}
+}
+
 /* ---- memory ---- */
 
 static int memory_of(off_t size, int seals)
@@ -303,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_client_ends),
 		cmocka_unit_test(test_service_is_killed),
 		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_reply_without_its_descriptor),
 		cmocka_unit_test(test_refuses_memory),
 	};
 

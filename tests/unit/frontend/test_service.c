@@ -24,10 +24,14 @@ struct probe {
 	atomic_bool readable;
 	bool unwritable;
 	atomic_int asked; /* what CMD_ASK got */
+	atomic_bool waiting;
+	struct mm *held;
 };
 
-#define CMD_ADD 0x3b00 /* adds 1 to a number of the caller's */
-#define CMD_ASK 0x3b01 /* asks the caller for a descriptor */
+#define CMD_ADD	 0x3b00 /* adds 1 to a number of the caller's */
+#define CMD_ASK	 0x3b01 /* asks the caller for a descriptor */
+#define CMD_HOLD 0x3b02 /* refers to the caller's memory from now on, as a mapping does */
+#define CMD_WAIT 0x3b03 /* until `waiting` is false again */
 
 static unsigned int probe_poll(struct file *file)
 {
@@ -46,6 +50,16 @@ static long probe_ioctl(struct file *file, struct client *client, unsigned int c
 		rc = client->ops->fd_native(client, (int)arg);
 		atomic_store(&probe->asked, rc);
 		return rc < 0 ? rc : close(rc);
+	}
+	if (cmd == CMD_HOLD) {
+		probe->held = mm_get(client->mm);
+		return 0;
+	}
+	if (cmd == CMD_WAIT) {
+		atomic_store(&probe->waiting, true);
+		while (atomic_load(&probe->waiting))
+			sched_yield();
+		return 0;
 	}
 	rc = client_read(client, &number, arg, sizeof(number));
 	number++;
@@ -83,6 +97,13 @@ static void leaving(struct service *service, struct mm *mm)
 {
 }
 
+static uint64_t gone_len;
+
+static void going(struct service *service, struct mm *mm, uint64_t va, uint64_t len)
+{
+	gone_len = len;
+}
+
 static int place(int fd)
 {
 	return fd;
@@ -99,6 +120,7 @@ static const struct service_hooks hooks = {
 	.forget = forget,
 	.descriptor = descriptor,
 	.moved = nothing,
+	.going = going,
 	.leaving = leaving,
 };
 
@@ -401,6 +423,144 @@ static void test_threads_call(void **state)
 	call_from_threads(RING_ADAPTIVE);
 }
 
+/* ---- a service by hand: it asks once in the middle of a call ---- */
+
+struct by_hand {
+	int b;
+	bool replies;
+	struct wire_msg answer; /* what it got */
+};
+
+/* The end of a connection that somebody attaches by. */
+static int accept_by_hand(int b)
+{
+	struct pollfd poll_b = {.fd = b, .events = POLLIN};
+	int sock = -1;
+	char byte;
+
+	return poll(&poll_b, 1, -1) == 1 && identity_receive(b, &byte, 1, &sock) == 1 ? sock : -1;
+}
+
+/* There is no ring. */
+static bool greet_by_hand(int sock)
+{
+	struct wire_msg msg;
+	int memory;
+
+	if (wire_recv(sock, &msg, &memory))
+		return false;
+	if (memory >= 0)
+		close(memory);
+	msg = (struct wire_msg){.op = WIRE_REPLY, .id = {1, 2}, .result = getpid()};
+	return !wire_send(sock, &msg, -1);
+}
+
+static void *serve_by_hand(void *arg)
+{
+	struct by_hand *service = arg;
+	struct wire_msg msg = {}, ask = {.op = WIRE_FD_NATIVE};
+	int kept = accept_by_hand(service->b), sock, fd = -1;
+
+	greet_by_hand(kept);
+	sock = accept_by_hand(service->b);
+	if (greet_by_hand(sock) && !wire_recv(sock, &msg, NULL) && !wire_send(sock, &ask, -1))
+		wire_recv(sock, &service->answer, &fd);
+	msg = (struct wire_msg){.op = WIRE_REPLY, .result = 7};
+	if (service->replies)
+		wire_send(sock, &msg, -1);
+	if (fd >= 0)
+		close(fd);
+	close(sock);
+	close(kept);
+	return NULL;
+}
+
+static int no_descriptor(int fd)
+{
+	return 1 << 29;
+}
+
+static const struct remote_ops unable_ops = {
+	.place = place, .unplace = unplace, .fd_native = no_descriptor};
+
+static int64_t call_by_hand(struct by_hand *service, const struct remote_ops *ops)
+{
+	struct remotes remotes = {};
+	struct caller caller = {.remotes = &remotes};
+	struct identity_pair pair;
+	pthread_t thread;
+	int64_t result;
+
+	assert_int_equal(identity_new("iommu", O_RDWR, &caller.identity, &pair), 0);
+	caller.fd = pair.a;
+	service->b = pair.b;
+	assert_int_equal(guard_init(NULL), 0);
+	remotes_init(&remotes, ops);
+	assert_int_equal(pthread_create(&thread, NULL, serve_by_hand, service), 0);
+	assert_int_equal(remote_attach(&remotes, caller.fd, &caller.host), 0);
+	result = call(&caller, CMD_ASK, 0);
+	pthread_join(thread, NULL);
+	remotes_done(&remotes);
+	close(pair.a);
+	close(pair.b);
+	return result;
+}
+
+/* The caller is told so, and not what its answer was. */
+static void test_service_ends_after_it_has_asked(void **state)
+{
+	struct by_hand service = {};
+
+	assert_int_equal(call_by_hand(&service, &answering_ops), -EIO);
+	assert_int_equal(service.answer.op, WIRE_REPLY);
+}
+
+/* A descriptor that the program has closed in another thread meanwhile: the service hears why it gets none, and the call goes on. */
+static void test_answer_without_its_descriptor(void **state)
+{
+	struct by_hand service = {.replies = true};
+
+	assert_int_equal(call_by_hand(&service, &unable_ops), 7);
+	assert_int_equal(service.answer.result, -EBADF);
+}
+
+/* ---- what has to be told while all connections are in use ---- */
+
+static void *call_for_long(void *arg)
+{
+	return (void *)(uintptr_t)call(arg, CMD_WAIT, 0);
+}
+
+static void test_told_during_a_call(void **state)
+{
+	struct service *service = start();
+	struct probe probe = {};
+	struct endpoint *endpoint;
+	struct remotes remotes = {};
+	struct caller caller = {.remotes = &remotes};
+	pthread_t thread;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(service_install(service, &probe.file, &caller.fd, &endpoint), 0);
+	identity_of(caller.fd, &caller.identity);
+	assert_int_equal(guard_init(NULL), 0);
+	remotes_init(&remotes, &remote_ops);
+	assert_int_equal(remote_attach(&remotes, caller.fd, &caller.host), 0);
+	assert_int_equal(call(&caller, CMD_HOLD, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, call_for_long, &caller), 0);
+	while (!atomic_load(&probe.waiting))
+		sched_yield();
+	remotes_going(&remotes, 0x1000, 0x2000);
+	assert_int_equal(gone_len, 0x2000);
+	atomic_store(&probe.waiting, false);
+	pthread_join(thread, NULL);
+	mm_put(probe.held);
+	close(caller.fd);
+	remotes_done(&remotes);
+	service_catch_up(service);
+	assert_true(probe.released);
+}
+
 static int die(int fd)
 {
 	raise(SIGKILL);
@@ -480,6 +640,9 @@ int main(void)
 		cmocka_unit_test(test_hostile_window),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_threads_call),
+		cmocka_unit_test(test_service_ends_after_it_has_asked),
+		cmocka_unit_test(test_answer_without_its_descriptor),
+		cmocka_unit_test(test_told_during_a_call),
 		cmocka_unit_test(test_client_is_killed),
 		cmocka_unit_test(test_every_failure_is_clean),
 	};
