@@ -55,18 +55,23 @@ static int file_part(struct mmio_target *target, uint64_t offset, char *buf, siz
 	return 0;
 }
 
+/*
+ * A change that reaches into a second file is atomic in the first alone: a thread that waited for a second lock with one held could wait for
+ * another that does it the other way round.
+ */
 static int area_part(struct mmio_target *locked, const struct mmio_area *area, uintptr_t at,
 		     char *buf, size_t len, bool store)
 {
 	struct mmio_target *target = area->target;
 	int need = store ? PROT_WRITE : PROT_READ, rc;
+	bool lock = store && !locked;
 
 	if (!(mmio_prot(FILE_TRAP_NONE, area->prot) & need))
 		return -EFAULT;
-	if (store && target != locked)
+	if (lock)
 		lock_take(&target->lock);
 	rc = file_part(target, area->offset + (at - area->start), buf, len, store);
-	if (store && target != locked)
+	if (lock)
 		lock_release(&target->lock);
 	return rc;
 }

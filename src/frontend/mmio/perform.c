@@ -31,12 +31,13 @@ struct work {
 	uint64_t flags;		    /* what they become */
 };
 
-static uint64_t segment_base(uint8_t segment)
+uint64_t insn_segment_base(const struct insn *insn)
 {
 	uint64_t base = 0;
 
-	if (segment)
-		sys_raw(SYS_arch_prctl, segment == INSN_FS ? ARCH_GET_FS : ARCH_GET_GS, &base);
+	if (insn->segment)
+		sys_raw(SYS_arch_prctl, insn->segment == INSN_FS ? ARCH_GET_FS : ARCH_GET_GS,
+			&base);
 	return base;
 }
 
@@ -52,7 +53,7 @@ uintptr_t insn_address(const struct insn *insn, const ucontext_t *context)
 		at += register_read(context, insn->index, 8) * insn->scale;
 	if (insn->address_size == 4)
 		at &= UINT32_MAX;
-	return at + segment_base(insn->segment);
+	return at + insn_segment_base(insn);
 }
 
 static int load(struct work *work)

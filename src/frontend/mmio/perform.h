@@ -15,6 +15,8 @@ struct insn;
 int insn_perform(const struct insn *insn, ucontext_t *context);
 /* Address of the memory operand, for those that are not strings. */
 uintptr_t insn_address(const struct insn *insn, const ucontext_t *context);
+/* What the instruction's segment adds to an address. */
+uint64_t insn_segment_base(const struct insn *insn);
 
 /* perform_string.c, perform_vector.c: the same for some kinds. */
 int perform_string(const struct insn *insn, ucontext_t *context);

@@ -7,9 +7,7 @@
 
 #if defined(__x86_64__)
 
-#include <errno.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "frontend/mmio/access.h"
 #include "frontend/mmio/alu.h"
@@ -84,10 +82,11 @@ static int element(const struct insn *insn, ucontext_t *context)
 	uint64_t source = register_read(context, RAX, insn->size);
 	int rc = 0;
 
-	/* A segment is added to the source only; FS and GS bases are not for device memory. */
+	/* A segment is added to the source only. */
 	if (uses_source(insn)) {
 		source = 0;
-		rc = access_load(NULL, pointer(insn, context, RSI), &source, insn->size);
+		rc = access_load(NULL, pointer(insn, context, RSI) + insn_segment_base(insn),
+				 &source, insn->size);
 	}
 	if (!rc)
 		rc = finish(insn, context, source);
@@ -115,8 +114,6 @@ int perform_string(const struct insn *insn, ucontext_t *context)
 	bool over = false;
 	int rc = 0;
 
-	if (insn->segment)
-		return -EOPNOTSUPP;
 	while (left && !over && done < MOST) {
 		rc = element(insn, context);
 		if (rc)

@@ -18,7 +18,7 @@
 #define PAGE 4096
 #define RW   (PROT_READ | PROT_WRITE)
 
-static struct recorder recorder;
+static struct recorder recorder, second;
 
 static int stores_setup(void **state)
 {
@@ -209,6 +209,50 @@ static void test_change_is_a_load_and_a_store(void **state)
 	check_record(1, true, 4, 4, 5);
 	__asm__ volatile("cmpl $5, (%0)" ::"r"(recorder.map + 4) : "memory", "cc");
 	assert_int_equal(recorder.n, recorder.trap == FILE_TRAP_ALL ? 3 : 2);
+}
+
+/* Half of it in one file, half in another: both are stored to, under one lock. */
+static void test_change_across_two_files(void **state)
+{
+	struct mmio_area area = {
+		.start = (uintptr_t)recorder.map + PAGE,
+		.end = (uintptr_t)recorder.map + 2 * PAGE,
+		.offset = 0,
+		.target = &second.target,
+		.prot = RW,
+		.trap = recorder.trap,
+	};
+
+	recorder_init(&second, recorder.trap);
+	assert_int_equal(mmio_add(&area), 0);
+	memset(recorder.memory, 0xff, PAGE);
+	__asm__ volatile("incl (%0)" ::"r"(recorder.map + PAGE - 2) : "memory", "cc");
+	assert_int_equal(*(uint16_t *)(recorder.memory + PAGE - 2), 0);
+	assert_int_equal(*(uint16_t *)second.memory, 1);
+	assert_int_equal(recorder.stores, 1);
+	assert_int_equal(second.stores, 1);
+	assert_int_equal(mmio_remove(area.start, PAGE), 0);
+	recorder_done(&second);
+}
+
+/* A string's source may be below a segment's base. */
+static void test_string_of_a_segment(void **state)
+{
+	static __thread uint64_t from[2] = {0x1111222233334444, 0x5555666677778888};
+	const char *base, *source = (const char *)from;
+	char *to = recorder.map + 128;
+	size_t count = 2;
+
+	__asm__("movq %%fs:0, %0" : "=r"(base));
+	source -= (uintptr_t)base;
+	__asm__ volatile("rep movsq %%fs:(%%rsi), %%es:(%%rdi)"
+			 : "+S"(source), "+D"(to), "+c"(count)
+			 :
+			 : "memory");
+	check_record(0, true, 128, 8, from[0]);
+	check_record(1, true, 136, 8, from[1]);
+	assert_int_equal(count, 0);
+	assert_int_equal(recorder.n, 2);
 }
 
 /* Longer than what is done at a time, and into a page that is not there: as far as it goes, and from there it is the program's own fault. */
@@ -501,6 +545,8 @@ int main(void)
 		WITH(test_pieces),
 		WITH(test_change_is_a_load_and_a_store),
 		WITH_ALL(test_change_is_a_load_and_a_store),
+		WITH(test_change_across_two_files),
+		WITH(test_string_of_a_segment),
 		WITH(test_strings),
 		WITH(test_refused),
 		WITH(test_not_permitted),
