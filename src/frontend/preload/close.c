@@ -61,36 +61,38 @@ SHIM int dup(int fd)
 	return copied(fd, REAL(dup)(fd));
 }
 
+/* Before and after `to` becomes a copy of fd, which closes what it was, but not if that fails. */
+static bool replacing(int fd, int to, struct descriptor *ret_closing)
+{
+	if (fd == to)
+		return false;
+	descriptor_yield(to);
+	return descriptor_closing(to, ret_closing);
+}
+
+static int replaced(bool ours, struct descriptor *closing, int rc)
+{
+	if (ours && rc >= 0)
+		descriptor_closed(closing);
+	else if (ours)
+		descriptor_done(closing);
+	return rc;
+}
+
 SHIM int dup2(int fd, int to)
 {
 	struct descriptor closing;
-	bool ours = false;
-	int rc;
+	bool ours = replacing(fd, to, &closing);
 
-	if (fd != to) {
-		descriptor_yield(to);
-		ours = descriptor_closing(to, &closing);
-	}
-	rc = REAL(dup2)(fd, to);
-	if (ours && rc >= 0)
-		descriptor_closed(&closing);
-	return rc;
+	return replaced(ours, &closing, REAL(dup2)(fd, to));
 }
 
 SHIM int dup3(int fd, int to, int flags)
 {
 	struct descriptor closing;
-	bool ours = false;
-	int rc;
+	bool ours = replacing(fd, to, &closing);
 
-	if (fd != to) {
-		descriptor_yield(to);
-		ours = descriptor_closing(to, &closing);
-	}
-	rc = REAL(dup3)(fd, to, flags);
-	if (ours && rc >= 0)
-		descriptor_closed(&closing);
-	return rc;
+	return replaced(ours, &closing, REAL(dup3)(fd, to, flags));
 }
 
 /* The access mode is the one thing that the socket doesn't know. */

@@ -66,6 +66,15 @@ def test_last_close():
     assert live(fd) == 1
 
 
+def test_a_copy_that_fails_closes_nothing():
+    fd = open_toy()
+    other = call(fd, NEW)
+    assert error_of(os.dup2, 9999, other) == errno.EBADF
+    assert get(other) == 0 and live(fd) == 2
+    os.close(other)
+    assert live(fd) == 1
+
+
 def test_closed_by_a_stream():
     fd = open_toy()
     other = call(fd, NEW)
