@@ -12,7 +12,8 @@
  * Adds 1; a counter that is full stays full. What is no eventfd is left alone.
  *
  * A write() waits while the counter is full, and poll() before it does not help: others write too. The end of an asynchronous I/O adds 1 in the
- * kernel, as an interrupt does; if another thread is at the eventfd just then, a moment after this has returned. Where there is no asynchronous I/O (a sandbox forbids it) it is poll() and write() after all.
+ * kernel, as an interrupt does, and has done so when this returns. Where there is no asynchronous I/O (a sandbox forbids it), or none of eventfds
+ * (before Linux 5.8), it is poll() and write() after all. A sandbox that kills for io_setup() kills.
  */
 void event_add(int fd);
 
