@@ -25,7 +25,7 @@ struct machine_host_ops {
 	int (*thread)(struct machine_host *host, void (*run)(void *arg), void *arg);
 	/*
 	 * The eventfd behind a number of the client's, which may close it afterwards. -EBADF: closed; -EINVAL: no eventfd; -ENOMEM,
-	 * -EMFILE. RANK_VFIO may be held.
+	 * -EMFILE. The client is asked, and may take its time (it can be stopped), so no lock is held.
 	 */
 	int (*event_take)(struct machine_host *host, struct client *client, int fd,
 			  struct host_event **ret_event);

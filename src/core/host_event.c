@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +25,9 @@ struct host_event {
 	void (*fired)(void *arg);
 	void *arg;
 	int stop; /* an eventfd that ends it; -1: not watched */
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	bool ended;
+	/* Robust, and held by the thread that watches: the kernel marks it when the thread's process is killed. */
+	pthread_mutex_t watching;
+	sem_t begun;
 };
 
 int host_check_event(int fd)
@@ -67,16 +67,27 @@ static void watch_run(void *arg)
 	struct pollfd fds[] = {{.fd = event->stop, .events = POLLIN},
 			       {.fd = event->fd, .events = POLLIN}};
 
+	pthread_mutex_lock(&event->watching);
+	sem_post(&event->begun);
 	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
 		if (fds[0].revents)
 			break;
 		if (fds[1].revents && event_take(event->fd))
 			event->fired(event->arg);
 	}
-	pthread_mutex_lock(&event->mutex);
-	event->ended = true;
-	pthread_cond_signal(&event->changed);
-	pthread_mutex_unlock(&event->mutex);
+	pthread_mutex_unlock(&event->watching);
+}
+
+static void watch_init(struct host_event *event)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&event->watching, &attr);
+	pthread_mutexattr_destroy(&attr);
+	sem_init(&event->begun, 1, 0);
 }
 
 int host_event_watch(struct machine_host *host, struct host_event *event, void (*fired)(void *arg),
@@ -87,16 +98,18 @@ int host_event_watch(struct machine_host *host, struct host_event *event, void (
 	event->stop = inject_fail() ? -1 : eventfd(0, EFD_CLOEXEC);
 	if (event->stop < 0)
 		return -ENOMEM;
-	pthread_mutex_init(&event->mutex, NULL);
-	pthread_cond_init(&event->changed, NULL);
+	watch_init(event);
 	event->fired = fired;
 	event->arg = arg;
 	rc = host->ops->thread(host, watch_run, event);
 	if (rc) {
 		close(event->stop);
 		event->stop = -1;
+		return rc;
 	}
-	return rc;
+	while (sem_wait(&event->begun)) /* a signal came */
+		;
+	return 0;
 }
 
 void host_event_stop(struct host_event *event)
@@ -109,18 +122,17 @@ void host_event_wait(struct host_event *event)
 {
 	if (event->stop < 0)
 		return;
-	pthread_mutex_lock(&event->mutex);
-	while (!event->ended)
-		pthread_cond_wait(&event->changed, &event->mutex);
-	pthread_mutex_unlock(&event->mutex);
+	pthread_mutex_lock(
+		&event->watching); /* EOWNERDEAD: no thread ends it, for its process was killed */
+	pthread_mutex_unlock(&event->watching);
 }
 
 void host_event_free(struct host_event *event)
 {
 	if (event->stop >= 0) {
 		close(event->stop);
-		pthread_cond_destroy(&event->changed);
-		pthread_mutex_destroy(&event->mutex);
+		sem_destroy(&event->begun);
+		pthread_mutex_destroy(&event->watching);
 	}
 	close(event->fd);
 	free(event);

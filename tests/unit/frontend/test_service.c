@@ -15,7 +15,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <string.h>
 
 struct probe {
@@ -603,6 +605,44 @@ static void test_client_is_killed(void **state)
 	}
 }
 
+/* ---- a service that is killed ---- */
+
+static int native(struct client *client, int fd)
+{
+	return dup(fd);
+}
+
+static void count(void *arg)
+{
+	atomic_fetch_add((atomic_uint *)arg, 1);
+}
+
+/* What its threads watched can be given back: a wait for one that no longer lives would have no end. */
+static void test_service_is_killed(void **state)
+{
+	static const struct client_ops ops = {.fd_native = native};
+	struct service *service = start();
+	struct machine_host *host = &service->host;
+	struct client client = {.ops = &ops};
+	struct host_event *event;
+	static atomic_uint fired;
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (service->in_program) /* with the sanitizers: there is no process to kill */
+		skip();
+	assert_int_equal(host->ops->event_take(host, &client, fd, &event), 0);
+	assert_int_equal(host->ops->event_watch(host, event, count, &fired), 0);
+	eventfd_write(fd, 1);
+	while (!atomic_load(&fired))
+		sched_yield();
+	assert_int_equal(kill(service->pid, SIGKILL), 0);
+	alarm(20);
+	host->ops->event_put(host, event);
+	alarm(0);
+	assert_int_equal(host->ops->event_take(host, &client, fd, &event), -EIO);
+	close(fd);
+}
+
 static void test_every_failure_is_clean(void **state)
 {
 	struct service *service = start();
@@ -644,6 +684,7 @@ int main(void)
 		cmocka_unit_test(test_answer_without_its_descriptor),
 		cmocka_unit_test(test_told_during_a_call),
 		cmocka_unit_test(test_client_is_killed),
+		cmocka_unit_test(test_service_is_killed),
 		cmocka_unit_test(test_every_failure_is_clean),
 	};
 
