@@ -57,12 +57,12 @@ static const struct call {
 	{VFIO_DEVICE_GET_INFO, vfio_get_info},
 	{VFIO_DEVICE_GET_REGION_INFO, vfio_get_region_info},
 	{VFIO_DEVICE_GET_IRQ_INFO, vfio_get_irq_info},
-	{VFIO_DEVICE_SET_IRQS, vfio_set_irqs},
+	{VFIO_DEVICE_SET_IRQS, vfio_set_irqs, LOCKS_ITSELF},
 	{VFIO_DEVICE_RESET, vfio_reset},
 	{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, vfio_get_hot_reset_info},
 	{VFIO_DEVICE_PCI_HOT_RESET, vfio_hot_reset, LOCKS_ITSELF},
-	{VFIO_DEVICE_IOEVENTFD, vfio_ioeventfd},
-	{VFIO_DEVICE_FEATURE, vfio_feature},
+	{VFIO_DEVICE_IOEVENTFD, vfio_ioeventfd, LOCKS_ITSELF},
+	{VFIO_DEVICE_FEATURE, vfio_feature, LOCKS_ITSELF},
 };
 
 static const struct call *find_call(unsigned int cmd)

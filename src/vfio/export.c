@@ -92,9 +92,11 @@ long vfio_export(struct vfio_device *device, struct client *client, uint64_t dat
 		return -EOPNOTSUPP;
 	if (client_read(client, &range, data + sizeof(get), sizeof(range)))
 		return -EFAULT;
+	lock_take(&device->vfio->lock);
 	rc = find_memory(device, &get, &range, &host);
 	if (!rc)
 		rc = make(device, host, range.length, &file);
+	lock_release(&device->vfio->lock);
 	if (rc)
 		return rc;
 	rc = client->ops->fd_install(client, file);

@@ -10,7 +10,7 @@
 
 #define HEAD sizeof(struct vfio_device_feature)
 
-/* A call on its way. */
+/* A call on its way. Handlers take the VFIO lock: some ask the client for a descriptor, or give it one, which is done without. */
 struct feature_call {
 	struct vfio_device *device;
 	struct client *client;
@@ -39,17 +39,22 @@ static long vf_token(const struct feature_call *call)
 
 	if (client_read(call->client, &token, call->data, sizeof(token)))
 		return -EFAULT;
+	LOCK_SCOPED(&call->device->vfio->lock);
 	return vfio_token_set(call->device, &token);
 }
 
 /* ---- low power: the device holds still ---- */
 
-static long enter_low_power(struct vfio_device *device)
+/* `wakeup`, which is taken over on success, hears of the end; or NULL. */
+static long enter_low_power(struct vfio_device *device, struct host_event *wakeup)
 {
+	LOCK_SCOPED(&device->vfio->lock);
 	if (device->low_power)
 		return -EINVAL;
 	device->low_power = true;
 	pci_hold(device->function);
+	device->wakeup = wakeup;
+	atomic_store(&device->wakes, !!wakeup);
 	return 0;
 }
 
@@ -80,7 +85,7 @@ void vfio_wake(struct vfio_device *device)
 
 static long low_power_entry(const struct feature_call *call)
 {
-	return enter_low_power(call->device);
+	return enter_low_power(call->device, NULL);
 }
 
 /* The device has nothing that wakes it up by itself: its user does, by what he does next. */
@@ -98,18 +103,15 @@ static long low_power_entry_with_wakeup(const struct feature_call *call)
 	rc = host->ops->event_take(host, call->client, entry.wakeup_eventfd, &event);
 	if (rc)
 		return rc;
-	rc = enter_low_power(call->device);
-	if (rc) {
+	rc = enter_low_power(call->device, event);
+	if (rc)
 		host->ops->event_put(host, event);
-		return rc;
-	}
-	call->device->wakeup = event;
-	atomic_store(&call->device->wakes, true);
-	return 0;
+	return rc;
 }
 
 static long low_power_exit(const struct feature_call *call)
 {
+	LOCK_SCOPED(&call->device->vfio->lock);
 	vfio_leave_low_power(call->device);
 	return 0;
 }

@@ -171,7 +171,7 @@ void vfio_leave_low_power(struct vfio_device *device);
  * VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP). Without the VFIO lock.
  */
 void vfio_wake(struct vfio_device *device);
-/* FEATURE_DMA_BUF: `data` of `size` bytes at the client's. A descriptor, or -errno. */
+/* FEATURE_DMA_BUF: `data` of `size` bytes at the client's. A descriptor, or -errno. Without the VFIO lock. */
 long vfio_export(struct vfio_device *device, struct client *client, uint64_t data, uint64_t size);
 /* Takes the memory away from who has it (or gives it back), as long as the device decodes it at all. */
 void vfio_revoke_exports(struct vfio_device *device, bool revoked);

@@ -74,7 +74,8 @@ static void end(struct vfio_device *device, struct vfio_ioeventfd *store)
 	free(store);
 }
 
-static int begin(struct vfio_device *device, struct client *client, int fd,
+/* Takes the event over on success. */
+static int begin(struct vfio_device *device, struct host_event *event,
 		 const struct vfio_ioeventfd *like)
 {
 	struct machine_host *host = device->vfio->machine->host;
@@ -84,40 +85,57 @@ static int begin(struct vfio_device *device, struct client *client, int fd,
 	if (!store)
 		return -ENOMEM;
 	*store = *like;
-	rc = host->ops->event_take(host, client, fd, &store->event);
-	if (rc) {
-		free(store);
-		return rc;
-	}
-	LIST_INSERT_HEAD(&device->ioeventfds, store, link);
-	rc = host->ops->event_watch(host, store->event, fired, store);
+	store->event = event;
+	rc = host->ops->event_watch(host, event, fired, store);
 	if (rc)
-		end(device, store);
+		free(store);
+	else
+		LIST_INSERT_HEAD(&device->ioeventfds, store, link);
 	return rc;
 }
 
+/* `taken`: what taking the eventfd has given. */
+static int begin_or_end(struct vfio_device *device, const struct vfio_ioeventfd *like, int taken,
+			struct host_event *event)
+{
+	struct vfio_ioeventfd *found;
+	unsigned int count;
+
+	LOCK_SCOPED(&device->vfio->lock);
+	found = find(device, like, &count);
+	if (found && (taken || event))
+		return -EEXIST;
+	if (found) {
+		end(device, found);
+		return 0;
+	}
+	if (!taken && !event)
+		return -ENODEV;
+	if (count >= MOST)
+		return -ENOSPC;
+	return taken ? taken : begin(device, event, like);
+}
+
+/* Takes the VFIO lock itself: the client is asked for the eventfd before. */
 long vfio_ioeventfd(struct vfio_device *device, struct client *client, uint64_t arg)
 {
 	const size_t min = offsetof(struct vfio_device_ioeventfd, reserved);
-	struct vfio_ioeventfd like, *found;
+	struct machine_host *host = device->vfio->machine->host;
+	struct host_event *event = NULL;
 	struct vfio_device_ioeventfd cmd;
-	unsigned int count;
-	int rc = vfio_read_head(client, &cmd, arg, min);
+	struct vfio_ioeventfd like;
+	int rc = vfio_read_head(client, &cmd, arg, min), taken = 0;
 
 	if (!rc)
 		rc = describe(device, &cmd, &like);
 	if (rc)
 		return rc;
-	found = find(device, &like, &count);
-	if (found && cmd.fd >= 0)
-		return -EEXIST;
-	if (!found && cmd.fd < 0)
-		return -ENODEV;
-	if (found) {
-		end(device, found);
-		return 0;
-	}
-	return count >= MOST ? -ENOSPC : begin(device, client, cmd.fd, &like);
+	if (cmd.fd >= 0)
+		taken = host->ops->event_take(host, client, cmd.fd, &event);
+	rc = begin_or_end(device, &like, taken, event);
+	if (rc)
+		host->ops->event_put(host, event);
+	return rc;
 }
 
 void vfio_end_ioeventfds(struct vfio_device *device)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* SET_IRQS: which eventfds the device's interrupts go to. */
-#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -12,12 +11,17 @@
 
 #define HEAD offsetof(struct vfio_irq_set, data)
 
-/* A call on its way: data is of the kind that its flags say, or NULL. */
+/*
+ * A call on its way. Its eventfds were taken before the VFIO lock was: the client is asked for them, and one that is stopped answers when it goes on.
+ */
 struct set {
 	struct vfio_device *device;
-	struct client *client;
 	uint32_t flags, index, start, count;
-	void *data;
+	const uint8_t *bools; /* DATA_BOOL: `count` of them */
+	struct host_event **
+		events; /* DATA_EVENTFD: NULL where there is none, or where it was given to the device */
+	uint32_t taken; /* ... of `count` */
+	int rc;		/* why the next one could not be taken */
 };
 
 static const struct machine_host_ops *host_ops(const struct vfio_device *device)
@@ -35,16 +39,6 @@ static void signal_event(struct vfio_device *device, struct host_event *event)
 {
 	if (event)
 		host_ops(device)->event_signal(device->vfio->machine->host, event);
-}
-
-/* A negative number is no eventfd: NULL. */
-static int take_event(const struct set *set, int fd, struct host_event **ret_event)
-{
-	*ret_event = NULL;
-	if (fd < 0)
-		return 0;
-	return host_ops(set->device)
-		->event_take(set->device->vfio->machine->host, set->client, fd, ret_event);
 }
 
 /* ---- vectors ---- */
@@ -66,14 +60,10 @@ void vfio_irqs_init(struct vfio_device *device)
 	device->function->irqs.arg = device;
 }
 
-static int set_vector(const struct set *set, unsigned int vector, int fd)
+static void set_vector(struct vfio_device *device, unsigned int vector, struct host_event *event)
 {
-	struct vfio_device *device = set->device;
-	struct host_event *event, *old;
-	int rc = take_event(set, fd, &event);
+	struct host_event *old;
 
-	if (rc)
-		return rc;
 	lock_take(&device->function->irqs.lock);
 	old = device->vectors.events[vector];
 	device->vectors.events[vector] = event;
@@ -81,24 +71,18 @@ static int set_vector(const struct set *set, unsigned int vector, int fd)
 		pci_irq_taken(device->function, vector);
 	lock_release(&device->function->irqs.lock);
 	put_event(device, old);
-	return 0;
 }
 
-/* All of them or none: those that were set before the one that fails are taken away. */
+/* All of them or none: those that were set before the one that is missing are taken away. */
 static int set_vectors(const struct set *set)
 {
-	const int32_t *fds = set->data;
-	int rc;
-
-	for (uint32_t i = 0; i < set->count; i++) {
-		rc = set_vector(set, set->start + i, fds[i]);
-		if (!rc)
-			continue;
-		while (i--)
-			set_vector(set, set->start + i, -1);
-		return rc;
+	for (uint32_t i = 0; i < set->taken; i++)
+		set_vector(set->device, set->start + i, TAKE_PTR(set->events[i]));
+	if (set->rc) {
+		for (uint32_t i = 0; i < set->taken; i++)
+			set_vector(set->device, set->start + i, NULL);
 	}
-	return 0;
+	return set->rc;
 }
 
 static int make_vectors(struct vfio_device *device, unsigned int count)
@@ -158,10 +142,7 @@ static int begin_vectors(const struct set *set)
 /* NONE fires all, BOOL those that it says. */
 static bool fires(const struct set *set, uint32_t i)
 {
-	assert(set->data || !(set->flags & VFIO_IRQ_SET_DATA_BOOL));
-	if (set->flags & VFIO_IRQ_SET_DATA_BOOL)
-		return ((const uint8_t *)set->data)[i];
-	return set->flags & VFIO_IRQ_SET_DATA_NONE;
+	return set->bools ? set->bools[i] : set->flags & VFIO_IRQ_SET_DATA_NONE;
 }
 
 /* ---- the actions ---- */
@@ -209,14 +190,13 @@ static long unmask_by_event(const struct set *set)
 	struct host_event *event;
 	int rc;
 
-	assert(set->data);
-	rc = take_event(set, *(const int32_t *)set->data, &event);
-	if (rc)
-		return rc;
+	if (set->rc)
+		return set->rc;
+	event = TAKE_PTR(set->events[0]);
 	put_event(device, TAKE_PTR(device->unmask));
-	if (event)
-		rc = host_ops(device)->event_watch(device->vfio->machine->host, event, unmask_fired,
-						   device->function);
+	rc = event ? host_ops(device)->event_watch(device->vfio->machine->host, event, unmask_fired,
+						   device->function)
+		   : 0;
 	if (rc)
 		put_event(device, event);
 	else
@@ -240,9 +220,6 @@ static long mask_intx(const struct set *set)
 /* ERR and REQ: an eventfd that the program itself may fire. */
 static long trigger_single(const struct set *set, struct host_event **event)
 {
-	struct host_event *new;
-	int rc;
-
 	if (set->start || set->count > 1)
 		return -EINVAL;
 	if (set->flags & VFIO_IRQ_SET_DATA_NONE) {
@@ -259,12 +236,10 @@ static long trigger_single(const struct set *set, struct host_event **event)
 			signal_event(set->device, *event);
 		return 0;
 	}
-	assert(set->data);
-	rc = take_event(set, *(const int32_t *)set->data, &new);
-	if (rc)
-		return rc;
+	if (set->rc)
+		return set->rc;
 	put_event(set->device, *event);
-	*event = new;
+	*event = TAKE_PTR(set->events[0]);
 	return 0;
 }
 
@@ -327,10 +302,52 @@ static bool one_action(uint32_t flags)
 	return __builtin_popcount(flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) == 1;
 }
 
+/* A negative number is no eventfd. Stops at the first that can't be had: what comes of it is for those who look at it. */
+static void take_events(struct set *set, struct client *client, const int32_t *fds)
+{
+	struct machine_host *host = set->device->vfio->machine->host;
+
+	for (; set->taken < set->count && !set->rc; set->taken += !set->rc)
+		if (fds[set->taken] >= 0)
+			set->rc = host->ops->event_take(host, client, fds[set->taken],
+							&set->events[set->taken]);
+}
+
+/* What the device did not want. */
+static void put_events(const struct set *set)
+{
+	for (uint32_t i = 0; i < set->taken; i++)
+		put_event(set->device, set->events[i]);
+}
+
+static long act_by_events(struct set *set, struct client *client, const int32_t *fds)
+{
+	CLEANUP_FREE struct host_event **events = mem_calloc(set->count, sizeof(*events));
+	long rc;
+
+	if (!events)
+		return -ENOMEM;
+	set->events = events;
+	take_events(set, client, fds);
+	lock_take(&set->device->vfio->lock);
+	rc = act(set);
+	lock_release(&set->device->vfio->lock);
+	put_events(set);
+	return rc;
+}
+
+static long act_at_once(const struct set *set)
+{
+	LOCK_SCOPED(&set->device->vfio->lock);
+	return act(set);
+}
+
+/* Takes the VFIO lock itself. */
 long vfio_set_irqs(struct vfio_device *device, struct client *client, uint64_t arg)
 {
 	struct vfio_irq_set head;
 	CLEANUP_FREE void *data = NULL;
+	struct set set;
 	size_t bytes;
 	int rc = vfio_read_head(client, &head, arg, HEAD);
 
@@ -347,8 +364,11 @@ long vfio_set_irqs(struct vfio_device *device, struct client *client, uint64_t a
 	}
 	if (!one_action(head.flags))
 		return -ENOTTY;
-	return act(&(struct set){device, client, head.flags, head.index, head.start, head.count,
-				 data});
+	set = (struct set){device, head.flags, head.index, head.start, head.count};
+	if (head.flags & VFIO_IRQ_SET_DATA_EVENTFD && data)
+		return act_by_events(&set, client, data);
+	set.bools = data;
+	return act_at_once(&set);
 }
 
 void vfio_end_irqs(struct vfio_device *device)
