@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/guard.h"
 #include "frontend/mmio/access.h"
 #include "frontend/preload/real.h"
 #include "frontend/service/quiet.h"
@@ -25,9 +26,14 @@ static int move(const struct bounce *bounce, size_t len)
 	QUIET;
 
 	for (size_t i = 0; i < bounce->n && len && !rc; i++, memory += part, len -= part) {
-		uintptr_t at = (uintptr_t)bounce->iov[i].iov_base;
+		struct iovec iov = {NULL, 0};
+		uintptr_t at;
 
-		part = bounce->iov[i].iov_len < len ? bounce->iov[i].iov_len : len;
+		rc = guard_copy(&iov, &bounce->iov[i], sizeof(iov));
+		at = (uintptr_t)iov.iov_base;
+		part = iov.iov_len < len ? iov.iov_len : len;
+		if (rc)
+			break;
 		rc = bounce->brings ? access_store(NULL, at, memory, part)
 				    : access_load(NULL, at, memory, part);
 	}
@@ -38,12 +44,15 @@ bool bounce_vector(struct bounce *bounce, const struct iovec *iov, size_t n, boo
 {
 	bool needed = false;
 	size_t total = 0;
+	struct iovec one;
 
-	if (!mmio_any())
+	if (!mmio_any() || n > IOV_MAX)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		needed = needed || traps(&iov[i], brings);
-		total += iov[i].iov_len;
+		if (guard_copy(&one, &iov[i], sizeof(one)))
+			return false;
+		needed = needed || traps(&one, brings);
+		total += one.iov_len;
 	}
 	if (!needed || total > SSIZE_MAX)
 		return false;

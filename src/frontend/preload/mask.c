@@ -43,13 +43,16 @@ void mask_open(sigset_t *set)
 	sigdelset(set, SIGBUS);
 }
 
-/* A copy that the kernel may have; NULL stays NULL. */
+/* A copy that the kernel may have. NULL stays NULL, and what can't be read is left to the kernel, which says so. */
 static const sigset_t *opened(const sigset_t *set, sigset_t *copy)
 {
-	if (!set || !faults_of(set))
+	uint64_t word;
+
+	if (!set || !faults_are_ours() || guard_copy(&word, set, sizeof(word)))
 		return set;
-	*copy = *set;
-	mask_open(copy);
+	*copy = (sigset_t){0};
+	word &= ~GUARD_SIGNALS;
+	memcpy(copy, &word, sizeof(word));
 	return copy;
 }
 

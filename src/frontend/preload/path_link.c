@@ -13,18 +13,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/guard.h"
 #include "frontend/preload/next.h"
 #include "frontend/preload/path_view.h"
 #include "frontend/preload/view.h"
 
+/* Links of ours are there in machines with devices, where the guard stands from the start. */
 static ssize_t give_text(const char *text, char *buf, size_t size)
 {
 	size_t length = strlen(text);
 
 	if (length > size)
 		length = size;
-	memcpy(buf, text, length);
-	return length;
+	if (!guard_copy(buf, text, length))
+		return length;
+	errno = EFAULT;
+	return -1;
 }
 
 /* The number of the descriptor of ours whose /proc link (dirfd, path) is, or -1. */
@@ -73,7 +77,9 @@ static ssize_t correct(int dirfd, const char *path, char *buf, size_t size, ssiz
 		return length;
 	/* Programs that trust in the zeros of their buffer, with no NUL from us, must not see the rest. */
 	memset(buf, 0, length);
-	return give_text(ours, buf, size);
+	length = strnlen(ours, size);
+	memcpy(buf, ours, length);
+	return length;
 }
 
 static ssize_t common_readlink(int dirfd, const char *path, char *buf, size_t size)

@@ -14,9 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/guard.h"
 #include "frontend/preload/fail_nth.h"
 #include "frontend/preload/hugepages.h"
 #include "frontend/preload/machine_view.h"
+#include "frontend/preload/mask.h"
 #include "frontend/preload/nodes.h"
 #include "frontend/preload/procfs.h"
 #include "frontend/preload/sysfs_file.h"
@@ -56,10 +58,24 @@ __attribute__((constructor)) static void view_init(void)
 
 static const struct path_env env = {.tree = &view.tree, .fd_link = preload_fd_link};
 
-/* The usual bad pointers: NULL and what is near it, the kernel's half. The kernel answers them, with EFAULT. */
+/*
+ * Can it be read to its end? If not the kernel answers, with EFAULT. Before the guard stands only the usual bad pointers are told: NULL and what is near it,
+ * the kernel's half.
+ */
 static bool is_text(const char *path)
 {
-	return (uintptr_t)path >= 4096 && (intptr_t)path > 0;
+	char byte;
+
+	if ((uintptr_t)path < 4096 || (intptr_t)path <= 0)
+		return false;
+	for (size_t n = 0, room; faults_are_ours(); n += room) {
+		room = 4096 - ((uintptr_t)path + n) % 4096;
+		if (guard_copy(&byte, path + n, 1))
+			return false;
+		if (n >= PATH_MAX || memchr(path + n, '\0', room))
+			return true;
+	}
+	return true;
 }
 
 /* The walk in full, to a node of the tree or of a thread: 0 or as path_walk(). Changes errno. */

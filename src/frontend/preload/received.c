@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that bring descriptors from elsewhere, or change what the process may do. */
+#include "base/guard.h"
 #include "frontend/preload/bounce.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
@@ -27,18 +28,18 @@ static void forget_received(struct msghdr *msg)
 
 static ssize_t receive(int sock, struct msghdr *msg, int flags)
 {
-	struct iovec *iov = msg->msg_iov;
-	size_t n = msg->msg_iovlen;
 	struct bounce bounce;
+	struct msghdr copy;
 	ssize_t rc;
 
-	if (!mmio_any() || !bounce_vector(&bounce, iov, n, true))
+	if (!mmio_any() || guard_copy(&copy, msg, sizeof(copy)) ||
+	    !bounce_vector(&bounce, copy.msg_iov, copy.msg_iovlen, true))
 		return REAL(recvmsg)(sock, msg, flags);
 	msg->msg_iov = &bounce.memory;
 	msg->msg_iovlen = 1;
 	rc = bounce_end(&bounce, REAL(recvmsg)(sock, msg, flags));
-	msg->msg_iov = iov;
-	msg->msg_iovlen = n;
+	msg->msg_iov = copy.msg_iov;
+	msg->msg_iovlen = copy.msg_iovlen;
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* read(), write() and their kin: bytes of ours come from the file, not from the socket that stands for it. */
+#include "base/guard.h"
 #include "frontend/preload/bounce.h"
 #include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
@@ -127,6 +128,17 @@ SHIM_TRANSFER(__pread_chk, (int fd, void *buf, size_t count, off_t at, size_t si
 SHIM_TRANSFER(__pread64_chk, (int fd, void *buf, size_t count, off64_t at, size_t size),
 	      (fd, buf, count, at, size), false, POSITION(at))
 
+/* From its first use on the process's guard stands. */
+static bool is_ours(int fd)
+{
+	struct descriptor descriptor;
+	int rc = descriptor_find(fd, &descriptor);
+
+	if (!rc)
+		descriptor_done(&descriptor);
+	return rc != -ENOENT;
+}
+
 /*
  * Vectors: a file without its own vector operation gets the buffers one after the other, as in Linux: the first short
  * or failed one ends it, and it knows no flags but RWF_HIPRI.
@@ -140,29 +152,53 @@ struct vector {
 	bool write;
 };
 
+/* The whole vector is looked at before its first byte moves. */
+static int check_vector(const struct vector *vector)
+{
+	struct iovec iov;
+
+	for (int i = 0; i < vector->n; i++) {
+		if (guard_copy(&iov, &vector->iov[i], sizeof(iov)))
+			return -EFAULT;
+		if (iov.iov_len > SSIZE_MAX)
+			return -EINVAL;
+	}
+	return vector->flags & ~RWF_HIPRI ? -EOPNOTSUPP : 0;
+}
+
+/* Buffer number i, from the byte `total` of the file on. False: the descriptor isn't ours any more. */
+static bool transfer_piece(const struct vector *vector, int i, ssize_t total, struct iovec *ret_iov,
+			   ssize_t *ret_rc)
+{
+	struct transfer transfer = {.write = vector->write};
+
+	*ret_rc = -EFAULT;
+	if (guard_copy(ret_iov, &vector->iov[i], sizeof(*ret_iov)))
+		return true;
+	transfer.buf = (uintptr_t)ret_iov->iov_base;
+	transfer.count = ret_iov->iov_len;
+	transfer.at = vector->at == NO_POSITION ? NO_POSITION : vector->at + total;
+	return transfer_ours(vector->fd, transfer, ret_rc);
+}
+
 static bool vector_ours(const struct vector *vector, ssize_t *ret_rc)
 {
 	ssize_t total = 0, rc = 0;
+	struct iovec iov;
 
 	if (descriptor_slot(vector->fd) == SLOT_FOREIGN || vector->n <= 0 || vector->n > IOV_MAX ||
-	    vector->at < NO_POSITION)
+	    vector->at < NO_POSITION || !is_ours(vector->fd))
 		return false;
+	*ret_rc = check_vector(vector);
+	if (*ret_rc)
+		return true;
 	for (int i = 0; i < vector->n; i++) {
-		struct transfer transfer = {
-			.buf = (uintptr_t)vector->iov[i].iov_base,
-			.count = vector->flags & ~RWF_HIPRI ? 0 : vector->iov[i].iov_len,
-			.at = vector->at == NO_POSITION ? NO_POSITION : vector->at + total,
-			.write = vector->write,
-		};
-
-		if (!transfer_ours(vector->fd, transfer, &rc))
+		if (!transfer_piece(vector, i, total, &iov, &rc))
 			return false;
-		if (vector->flags & ~RWF_HIPRI)
-			rc = -EOPNOTSUPP;
 		if (rc < 0)
 			break;
 		total += rc;
-		if ((size_t)rc < vector->iov[i].iov_len)
+		if ((size_t)rc < iov.iov_len)
 			break;
 	}
 	*ret_rc = total ? total : rc;
@@ -254,9 +290,9 @@ SHIM ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct bounce bounce;
 	struct msghdr bounced;
 
-	if (!mmio_any() || !bounce_vector(&bounce, msg->msg_iov, (size_t)msg->msg_iovlen, false))
+	if (!mmio_any() || guard_copy(&bounced, msg, sizeof(bounced)) ||
+	    !bounce_vector(&bounce, bounced.msg_iov, bounced.msg_iovlen, false))
 		return REAL(sendmsg)(fd, msg, flags);
-	bounced = *msg;
 	bounced.msg_iov = &bounce.memory;
 	bounced.msg_iovlen = 1;
 	return bounce_end(&bounce, REAL(sendmsg)(fd, &bounced, flags));

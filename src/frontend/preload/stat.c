@@ -35,10 +35,11 @@ static int common_stat(int dirfd, const char *path, struct stat *st, int flags)
 		else
 			vnode = view_find_late(dirfd, path, follow, errno);
 	}
-	if (vnode) {
+	/* Whether the answer can be written there, the kernel says. */
+	if (vnode)
+		r = NEXT(fstatat)(AT_FDCWD, "/", st, 0);
+	if (vnode && !r)
 		view_stat(vnode, st);
-		r = 0;
-	}
 	return r;
 }
 

@@ -24,10 +24,12 @@ EXPORT int statx(int dirfd, const char *restrict path, int flags, unsigned int m
 		else if (view_correct_stat(dirfd, path, flags, stx->stx_mode, stx->stx_nlink, &st))
 			view_statx(&st, stx);
 	}
-	if (vnode) {
+	/* Whether the answer can be written there, the kernel says. */
+	if (vnode)
+		r = NEXT(statx)(AT_FDCWD, "/", 0, STATX_TYPE, stx);
+	if (vnode && !r) {
 		view_stat(vnode, &st);
 		view_statx(&st, stx);
-		r = 0;
 	}
 	return r;
 }
