@@ -8,11 +8,13 @@
 #include "ops.h"
 
 static const struct maker *const families[] = {
-	map_makers, table_makers, event_makers, access_makers, memory_makers, compat_makers,
+	map_makers,    table_makers,  event_makers,   access_makers,
+	memory_makers, compat_makers, process_makers,
 };
 
 static const char *const topics[TOPICS] = {
-	"mix", "vfio", "pasid", "viommu", "access", "pages", "limit", "dirty", "fault", "memory",
+	"mix",	 "vfio",  "pasid", "viommu", "access", "pages",
+	"limit", "dirty", "fault", "memory", "abuse",  "many",
 };
 
 /* The row in which the weights before it have used `at` up, or (with UINT_MAX) NULL and the sum in *ret_sum. */
@@ -23,6 +25,8 @@ static const struct maker *maker_at(enum topic topic, unsigned int at, unsigned 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		for (const struct maker *maker = families[i]; maker->make; maker++) {
 			sum += maker->weight[topic];
+			if (topic > T_MEMORY)
+				sum += maker->weight[T_MIX];
 			if (at < sum)
 				return maker;
 		}
@@ -42,9 +46,24 @@ static const struct maker *choose(struct gen *gen)
 	return maker;
 }
 
+/* What is known of a context stays known while operations go to another one. */
+static void change_picture(struct gen *gen)
+{
+	unsigned int n = 0;
+
+	if (sscanf(gen->line, "context n=%u", &n) != 1 || n >= CONTEXTS)
+		return;
+	gen->others[gen->context] = gen->picture;
+	gen->picture = gen->others[n];
+	gen->context = n;
+}
+
 void gen_record(struct gen *gen)
 {
+	if (gen->topic == T_ABUSE && chance(gen, 5))
+		add(gen, " ro=1");
 	op_run(&gen->world, gen->line);
+	change_picture(gen);
 	picture_observe(&gen->picture, &gen->world, gen->line, gen->world.result);
 	printf("%s => %s\n", gen->line, gen->world.result);
 	fflush(stdout);

@@ -24,13 +24,18 @@ static void make_destroy(struct gen *g)
 					  K_VIOMMU, K_FAULTQ, K_VDEVICE, K_HW_QUEUE};
 	uint32_t victim = pick(g, kinds[rnd(g, 8)]);
 
-	put(g, "destroy id=%u", is_stdev(g, victim) ? 0 : victim);
+	if (g->topic == T_MANY && chance(g, 25))
+		victim = pick(g, K_STDEV);
+	else if (is_stdev(g, victim))
+		victim = 0;
+	put(g, "destroy id=%u", victim);
 }
 
 static void make_iova_ranges(struct gen *g)
 {
 	put(g, "iova_ranges id=%u n=%lu", pick(g, K_IOAS), rnd(g, 7));
 	add_reserved_word(g, 2);
+	add_bad_pointer(g);
 }
 
 static void make_allow_iovas(struct gen *g)
@@ -45,6 +50,7 @@ static void make_allow_iovas(struct gen *g)
 	if (chance(g, 25))
 		add(g, ",0x%lx,0x%lx", last + 1 + (rnd(g, 16) << 12), last + (rnd(g, 64) << 12));
 	add_reserved_word(g, 2);
+	add_bad_pointer(g);
 }
 
 static void make_map(struct gen *g)

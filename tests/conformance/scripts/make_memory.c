@@ -70,6 +70,12 @@ static void make_file_size(struct gen *g)
 	put(g, "file_size len=0x%lx", chance(g, 60) ? F_SIZE : rnd(g, 1024) << 12);
 }
 
+static void make_file_punch(struct gen *g)
+{
+	put(g, "file_punch start=0x%lx len=0x%lx by=%lu", rnd(g, 1024) << 12,
+	    (1 + rnd(g, chance(g, 50) ? 4 : 200)) << 12, rnd(g, 2));
+}
+
 static void make_look(struct gen *g)
 {
 	struct area area = user_range(g);
@@ -94,6 +100,7 @@ const struct maker memory_makers[] = {
 	{make_drop,          K_IOAS,            {  0,  0,  0,  0,  0,  0,  0,  0,  0,  5}},
 	{make_move,          K_IOAS,            {  0,  0,  0,  0,  0,  0,  0,  0,  0,  3}},
 	{make_file_size,     K_IOAS,            {  0,  0,  0,  0,  0,  0,  0,  0,  0,  3}},
+	{make_file_punch,    K_IOAS,            {  0,  0,  0,  0,  0,  0,  0,  0,  0,  3}},
 	{make_look,          K_IOAS,            {  0,  0,  0,  0,  0,  0,  0,  0,  0,  8}},
 	{make_change_process, K_IOAS,           {  1,  0,  0,  0,  0,  0,  0,  0,  0,  3}},
 	{},

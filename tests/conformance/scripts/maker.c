@@ -114,6 +114,25 @@ void add_reserved_word(struct gen *gen, unsigned int percent)
 		add(gen, " rsv=%u", 1u << rnd(gen, 8));
 }
 
+void add_bad_pointer(struct gen *gen)
+{
+	static const uint64_t bad[] = {0,
+				       8,
+				       B_BASE + 4096,
+				       R_BASE + 4096,
+				       UINT64_C(0xffff888000000000),
+				       B_BASE + 4096 - 8,
+				       B_BASE + 4096 - 4,
+				       B_BASE + 4096 - 32,
+				       B_BASE + 4095,
+				       R_BASE,
+				       R_BASE + 4096 - 16,
+				       B_BASE};
+
+	if (gen->topic == T_ABUSE && chance(gen, 35))
+		add(gen, " ptr=0x%lx", (unsigned long)bad[rnd(gen, sizeof(bad) / sizeof(bad[0]))]);
+}
+
 static const struct area *known_area(struct gen *gen, uint32_t ioas)
 {
 	const struct picture *p = &gen->picture;

@@ -22,6 +22,9 @@ enum topic {
 	T_DIRTY,  /* dirty tracking with several page tables */
 	T_FAULT,  /* page faults */
 	T_MEMORY, /* the program changes its memory under the mappings */
+	/* These are done on top of the first's. */
+	T_ABUSE, /* pointers that lead nowhere, structs that can't be written */
+	T_MANY,	 /* several contexts, memlock limits, dma-bufs, devices that go */
 	TOPICS,
 };
 
@@ -30,6 +33,8 @@ struct gen {
 	enum topic topic;
 	struct world world;
 	struct picture picture;
+	struct picture others[CONTEXTS]; /* while operations go to another context */
+	unsigned int context;
 	char line[TEXT_MAX]; /* the operation that is being made */
 	int length;
 };
@@ -41,7 +46,7 @@ struct maker {
 };
 
 extern const struct maker map_makers[], table_makers[], event_makers[], access_makers[],
-	memory_makers[], compat_makers[];
+	memory_makers[], compat_makers[], process_makers[];
 
 /* Sets up a working arrangement of the topic, so that what follows is not all refused for want of one. */
 void prologue(struct gen *gen);
@@ -69,6 +74,9 @@ uint64_t some_iova(struct gen *gen);
 uint32_t some_map_flags(struct gen *gen);
 /* Adds a reserved field that is not zero, in so many of a hundred. */
 void add_reserved_word(struct gen *gen, unsigned int percent);
+
+/* Adds a pointer that leads nowhere, in topics that want it. */
+void add_bad_pointer(struct gen *gen);
 
 /* A range at or near what is mapped in area.ioas (0: in any, and it is then set), or anywhere. */
 struct area near_area(struct gen *gen, uint32_t ioas);

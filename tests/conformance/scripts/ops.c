@@ -5,7 +5,8 @@
 #include "ops.h"
 
 static const struct op *const families[] = {
-	ioas_ops, hwpt_ops, event_ops, viommu_ops, mock_ops, access_ops, memory_ops, compat_ops,
+	ioas_ops,   hwpt_ops,	event_ops,  viommu_ops,	 mock_ops,
+	access_ops, memory_ops, compat_ops, process_ops,
 };
 
 static const struct op *op_find(const char *name)
@@ -25,6 +26,7 @@ void op_run(struct world *world, const char *text)
 	world->length = 0;
 	world->result[0] = '\0';
 	args_parse(&args, text);
+	world->read_only = arg(&args, "ro");
 	op = op_find(args.name);
 	if (op)
 		op->run(world, &args);

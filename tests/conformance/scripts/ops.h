@@ -17,7 +17,7 @@ struct op {
 };
 
 extern const struct op ioas_ops[], hwpt_ops[], event_ops[], viommu_ops[], mock_ops[], access_ops[],
-	memory_ops[], compat_ops[];
+	memory_ops[], compat_ops[], process_ops[];
 
 struct iommu_test_cmd;
 /* One command to the mock IOMMU (its size is set here): as call(). */

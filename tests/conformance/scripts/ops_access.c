@@ -63,7 +63,7 @@ static void op_access_rw(struct world *world, const struct args *args)
 		.op = IOMMU_TEST_OP_ACCESS_RW,
 		.access_rw = {.iova = arg(args, "iova"),
 			      .length = length,
-			      .uptr = (uintptr_t)buffer,
+			      .uptr = arg_pointer(args, buffer),
 			      .flags = arg(args, "fl")},
 	};
 	int fd;

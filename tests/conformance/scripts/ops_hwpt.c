@@ -19,7 +19,7 @@ static void op_hwpt_alloc(struct world *world, const struct args *args)
 		.pt_id = arg(args, "pt"),
 		.data_type = arg(args, "dtype"),
 		.data_len = arg(args, "dlen"),
-		.data_uptr = arg(args, "dlen") ? (uintptr_t)data : 0,
+		.data_uptr = arg_pointer(args, arg(args, "dlen") ? data : NULL),
 		.fault_id = arg(args, "fault"),
 		.__reserved = arg(args, "rsv"),
 		.__reserved2 = arg(args, "rsv2"),
@@ -37,7 +37,7 @@ static void op_hw_info(struct world *world, const struct args *args)
 		.flags = arg(args, "fl"),
 		.dev_id = arg(args, "dev"),
 		.data_len = arg(args, "dlen") < sizeof(data) ? arg(args, "dlen") : sizeof(data),
-		.data_uptr = (uintptr_t)data,
+		.data_uptr = arg_pointer(args, data),
 		.in_data_type = arg(args, "type"),
 	};
 
@@ -73,7 +73,7 @@ static void op_get_dirty(struct world *world, const struct args *args)
 		.iova = arg(args, "iova"),
 		.length = arg(args, "len"),
 		.page_size = arg(args, "pg"),
-		.data = (uintptr_t)bits,
+		.data = arg_pointer(args, bits),
 	};
 	size_t set = 0;
 
@@ -123,7 +123,7 @@ static void op_invalidate(struct world *world, const struct args *args)
 	struct iommu_hwpt_invalidate cmd = {
 		.size = sizeof(cmd),
 		.hwpt_id = arg(args, "hwpt"),
-		.data_uptr = arg(args, "null") ? 0 : (uintptr_t)words,
+		.data_uptr = arg(args, "null") ? 0 : arg_pointer(args, words),
 		.data_type = arg(args, "dtype"),
 		.entry_len = arg(args, "elen"),
 		.entry_num = arg(args, "num"),

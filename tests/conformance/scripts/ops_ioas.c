@@ -29,7 +29,7 @@ static void op_iova_ranges(struct world *world, const struct args *args)
 		.ioas_id = arg(args, "id"),
 		.num_iovas = arg(args, "n") < RANGES_MAX ? arg(args, "n") : RANGES_MAX,
 		.__reserved = arg(args, "rsv"),
-		.allowed_iovas = (uintptr_t)ranges,
+		.allowed_iovas = arg_pointer(args, ranges),
 	};
 	uint32_t room = cmd.num_iovas;
 
@@ -50,7 +50,7 @@ static void op_allow_iovas(struct world *world, const struct args *args)
 		.ioas_id = arg(args, "id"),
 		.num_iovas = n,
 		.__reserved = arg(args, "rsv"),
-		.allowed_iovas = (uintptr_t)ranges,
+		.allowed_iovas = arg_pointer(args, ranges),
 	};
 
 	for (int i = 0; i < n; i++)
@@ -75,13 +75,23 @@ static void op_map(struct world *world, const struct args *args)
 		say(world, " iova=0x%llx", (unsigned long long)cmd.iova);
 }
 
+/* A dma-buf's slot, counted from 1, or the memfd. */
+static int file_of(const struct world *world, const struct args *args)
+{
+	uint64_t dmabuf = arg(args, "dmabuf");
+
+	if (arg(args, "badfd") || dmabuf > world->dmabufs.n)
+		return -1;
+	return dmabuf ? world->dmabufs.fd[dmabuf - 1] : world->memfd;
+}
+
 static void op_map_file(struct world *world, const struct args *args)
 {
 	struct iommu_ioas_map_file cmd = {
 		.size = sizeof(cmd),
 		.flags = arg(args, "fl"),
 		.ioas_id = arg(args, "id"),
-		.fd = arg(args, "badfd") ? -1 : world->memfd,
+		.fd = file_of(world, args),
 		.start = arg(args, "start"),
 		.length = arg(args, "len"),
 		.iova = arg(args, "iova"),

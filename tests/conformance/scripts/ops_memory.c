@@ -5,6 +5,7 @@
  *
  * Bytes are moved by reads and writes of a file, since parts of the buffers may be gone.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -124,6 +125,18 @@ static void op_user_move(struct world *world, const struct args *args)
 					MAP_FAILED);
 }
 
+/* A hole in the file where the memory is, by the file's descriptor or by an address. */
+static void op_file_punch(struct world *world, const struct args *args)
+{
+	uint64_t start = arg(args, "start"), length = arg(args, "len");
+
+	if (arg(args, "by"))
+		say_done(world, madvise((void *)(world->f + start), length, MADV_REMOVE));
+	else
+		say_done(world, fallocate(world->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					  start, length));
+}
+
 static void op_file_size(struct world *world, const struct args *args)
 {
 	say_done(world, ftruncate(world->memfd, arg(args, "len")));
@@ -138,5 +151,6 @@ const struct op memory_ops[] = {
 	{"user_drop", op_user_drop},
 	{"user_move", op_user_move},
 	{"file_size", op_file_size},
+	{"file_punch", op_file_punch},
 	{},
 };

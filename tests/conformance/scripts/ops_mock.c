@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The mock IOMMU's own operations: making devices, attaching them, looking inside. */
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "ops.h"
 
@@ -125,6 +126,40 @@ static void op_pasid(struct world *world, const struct args *args)
 		say(world, " pt=%u", cmd.pasid_attach.pt_id);
 }
 
+static void op_dmabuf_get(struct world *world, const struct args *args)
+{
+	struct iommu_test_cmd cmd = {
+		.op = IOMMU_TEST_OP_DMABUF_GET,
+		.dmabuf_get = {.length = arg(args, "len"), .open_flags = arg(args, "fl")},
+	};
+	size_t start = world->length;
+	int fd;
+
+	if (!slot_room(world, &world->dmabufs) || !call_mock(world, &cmd))
+		return;
+	fd = atoi(world->result +
+		  start); /* the result is the descriptor, which is no number to compare */
+	world->length = start;
+	say(world, "0");
+	slot_add(&world->dmabufs, fd);
+}
+
+static void op_dmabuf_revoke(struct world *world, const struct args *args)
+{
+	struct iommu_test_cmd cmd = {
+		.op = IOMMU_TEST_OP_DMABUF_REVOKE,
+		.dmabuf_revoke = {.revoked = arg(args, "on")},
+	};
+
+	if (slot_fd(world, &world->dmabufs, args, &cmd.dmabuf_revoke.dmabuf_fd))
+		call_mock(world, &cmd);
+}
+
+static void op_dmabuf_close(struct world *world, const struct args *args)
+{
+	slot_close(world, &world->dmabufs, args);
+}
+
 const struct op mock_ops[] = {
 	{"mock_domain", op_mock_domain},
 	{"mock_replace", op_mock_replace},
@@ -135,5 +170,8 @@ const struct op mock_ops[] = {
 	{"add_reserved", op_add_reserved},
 	{"memory_limit", op_memory_limit},
 	{"pasid", op_pasid},
+	{"dmabuf_get", op_dmabuf_get},
+	{"dmabuf_revoke", op_dmabuf_revoke},
+	{"dmabuf_close", op_dmabuf_close},
 	{},
 };

@@ -18,7 +18,7 @@ static void op_viommu_alloc(struct world *world, const struct args *args)
 		.dev_id = arg(args, "dev"),
 		.hwpt_id = arg(args, "hwpt"),
 		.data_len = length < sizeof(data) ? length : sizeof(data),
-		.data_uptr = length ? (uintptr_t)&data : 0,
+		.data_uptr = arg_pointer(args, length ? &data : NULL),
 		.__reserved = arg(args, "rsv"),
 	};
 

@@ -182,6 +182,20 @@ static void set_up_fault(struct gen *g)
 		device(g, newest(g, K_IOAS), 0);
 }
 
+static void set_up_many(struct gen *g)
+{
+	if (chance(g, 50))
+		DO(g, "ipc_lock on=0");
+	if (chance(g, 40))
+		DO(g, "memlock limit=%lu", (16 + rnd(g, 200)) << 12);
+	if (chance(g, 40))
+		DO(g, "option opt=0 op=0 id=0 val=1");
+	space(g, 2);
+	device(g, newest(g, K_IOAS), 0);
+	DO(g, "dmabuf_get len=%lu fl=0", (1 + rnd(g, 16)) << 12);
+	DO(g, "status");
+}
+
 static void set_up_nothing(struct gen *g)
 {
 	if (chance(g, 50))
@@ -191,12 +205,13 @@ static void set_up_nothing(struct gen *g)
 void prologue(struct gen *gen)
 {
 	static void (*const set_ups[TOPICS])(struct gen *) = {
-		set_up_nothing, set_up_vfio,  set_up_pasid, set_up_viommu, set_up_access,
-		set_up_pages,	set_up_limit, set_up_dirty, set_up_fault,  set_up_access,
+		set_up_nothing, set_up_vfio,   set_up_pasid,   set_up_viommu,
+		set_up_access,	set_up_pages,  set_up_limit,   set_up_dirty,
+		set_up_fault,	set_up_access, set_up_nothing, set_up_many,
 	};
 	enum topic topic = gen->topic;
 
-	if (topic == T_MIX)
-		topic = rnd(gen, TOPICS);
+	if (topic == T_MIX || topic == T_ABUSE)
+		topic = rnd(gen, T_ABUSE);
 	set_ups[topic](gen);
 }

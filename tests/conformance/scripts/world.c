@@ -47,6 +47,15 @@ static uint64_t map_buffer(uint64_t base, size_t length, int flags, int fd)
 	return base;
 }
 
+/* For pointers that lead nowhere. Addresses that nothing else wants, whatever happens later. */
+static void map_edge(uint64_t base)
+{
+	if (mmap((void *)base, 4096, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)base)
+		err(2, "pages for bad pointers");
+	memset((void *)base, 0x5a, 4096);
+}
+
 void world_init(struct world *world)
 {
 	*world = (struct world){};
@@ -58,9 +67,13 @@ void world_init(struct world *world)
 	world->f = map_buffer(F_BASE, F_SIZE, MAP_SHARED, world->memfd);
 	fill(world->a, A_SIZE, 1);
 	fill(world->f, F_SIZE, 2);
+	map_edge(B_BASE);
+	map_edge(R_BASE);
+	mprotect((void *)R_BASE, 4096, PROT_READ);
 	world->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (world->iommu < 0)
 		err(2, "/dev/iommu");
+	world->contexts[0] = world->iommu;
 }
 
 uint64_t world_va(const struct world *world, uint64_t va)
@@ -75,6 +88,11 @@ uint64_t world_va(const struct world *world, uint64_t va)
 uint64_t arg_va(const struct world *world, const struct args *args)
 {
 	return world_va(world, arg(args, "va"));
+}
+
+uint64_t arg_pointer(const struct args *args, const void *fallback)
+{
+	return arg_text(args, "ptr") ? arg(args, "ptr") : (uintptr_t)fallback;
 }
 
 void say(struct world *world, const char *format, ...)
@@ -96,9 +114,29 @@ void say_errno(struct world *world)
 	say(world, "%s", name ? name : "E?");
 }
 
+/* An ioctl whose struct can't be written. Every struct begins with its size. */
+static int call_read_only(int fd, unsigned long command, void *argument)
+{
+	uint32_t size;
+	int ret, error;
+
+	memcpy(&size, argument, sizeof(size));
+	size = size < 4096 ? size : 4096;
+	mprotect((void *)R_BASE, 4096, PROT_READ | PROT_WRITE);
+	memcpy((void *)R_BASE, argument, size);
+	mprotect((void *)R_BASE, 4096, PROT_READ);
+	ret = ioctl(fd, command, (void *)R_BASE);
+	error = errno;
+	memcpy(argument, (void *)R_BASE, size);
+	errno = error;
+	return ret;
+}
+
 bool call(struct world *world, unsigned long command, void *argument)
 {
-	int ret = ioctl(world->iommu, command, argument);
+	int ret = world->read_only && (uintptr_t)argument > 4096
+			  ? call_read_only(world->iommu, command, argument)
+			  : ioctl(world->iommu, command, argument);
 
 	if (ret < 0)
 		say_errno(world);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a script acts on: one open /dev/iommu, two buffers at fixed addresses, and the descriptors
+ * What a script acts on: an open /dev/iommu (it may open more), two buffers at fixed addresses, and the descriptors
  * that the operations were given. Descriptors never appear in a script as numbers: each kind has
  * slots, numbered in order of creation.
  *
@@ -20,11 +20,14 @@
  * sanitizer's shadow) is in the way: then they stand elsewhere, aligned as well, and addresses are
  * translated; no result depends on it.
  */
-#define A_BASE UINT64_C(0x100000000000) /* private anonymous memory */
-#define A_SIZE (UINT64_C(16) << 20)
-#define F_BASE UINT64_C(0x110000000000) /* a memfd, shared, which map_file uses too */
-#define F_SIZE (UINT64_C(8) << 20)
-#define SLOTS  16
+#define A_BASE	 UINT64_C(0x100000000000) /* private anonymous memory */
+#define A_SIZE	 (UINT64_C(16) << 20)
+#define F_BASE	 UINT64_C(0x110000000000) /* a memfd, shared, which map_file uses too */
+#define F_SIZE	 (UINT64_C(8) << 20)
+#define B_BASE	 UINT64_C(0x120000000000) /* a page with nothing behind it, for pointers */
+#define R_BASE	 UINT64_C(0x120000010000) /* a page that can only be read, with nothing behind it */
+#define SLOTS	 16
+#define CONTEXTS 3 /* that a script may open */
 
 struct slots {
 	int fd[SLOTS]; /* -1 once closed */
@@ -34,8 +37,10 @@ struct slots {
 struct world {
 	uint64_t a, f; /* where the buffers really are */
 	int iommu, memfd;
-	int scratch; /* a file, through which bytes go that may fault */
-	struct slots faults, vevents, accesses;
+	int contexts[CONTEXTS]; /* 0: not opened yet; iommu is one of them */
+	bool read_only;		/* structs of ioctls are given in memory that can only be read */
+	int scratch;		/* a file, through which bytes go that may fault */
+	struct slots faults, vevents, accesses, dmabufs;
 	struct {
 		uint64_t offset, length; /* what a vIOMMU offers for mmap, in order of creation */
 	} regions[SLOTS];
@@ -56,6 +61,9 @@ void world_init(struct world *world);
 uint64_t world_va(const struct world *world, uint64_t va);
 /* Of `va=`. */
 uint64_t arg_va(const struct world *world, const struct args *args);
+
+/* What a struct is to point to: `ptr=`, an address that leads nowhere or to an edge, or else `fallback`. */
+uint64_t arg_pointer(const struct args *args, const void *fallback);
 
 /* Adds to the result. */
 __attribute__((format(printf, 2, 3))) void say(struct world *world, const char *format, ...);
