@@ -24,13 +24,13 @@ void imap_done(struct imap *map)
 	imap_init(map);
 }
 
-/* The key last: see imap_node.h. */
+/* The link first: see imap_node.h. */
 static struct imap_entry entry_at(const struct imap_node *leaf, unsigned int i)
 {
 	struct imap_entry entry;
 
-	entry.last = node_extent(leaf, i);
 	entry.value = node_link(leaf, i);
+	entry.last = node_extent(leaf, i);
 	entry.first = node_key(leaf, i);
 	return entry;
 }
@@ -69,13 +69,12 @@ static void insert_root(struct imap *map, struct imap_slot slot)
 static bool is_free(const struct imap_path *path, uint64_t first, uint64_t last)
 {
 	const struct imap_node *leaf = path->node[0];
-	unsigned int n = path->index[0];
+	uint32_t used = node_used(leaf), below = used & slots_below(path->index[0]);
 
-	if (n && node_extent(leaf, n - 1) >= first)
+	if (below && node_extent(leaf, highest_slot(below)) >= first)
 		return false;
-	if (n < node_count(leaf))
-		return last < node_key(leaf, n);
-	return last <= path->last;
+	used &= ~below;
+	return last <= (used ? node_key(leaf, lowest_slot(used)) - 1 : path->last);
 }
 
 int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
@@ -90,13 +89,15 @@ int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
 		if (!is_free(path, first, last))
 			return -EEXIST;
 	}
-	rc = reserve(map);
-	if (rc)
-		return rc;
-	if (path)
-		imap_change(map, path, path->index[0], 0, &slot, 1);
-	else
-		insert_root(map, slot);
+	if (!path || !imap_put(path, &slot)) {
+		rc = reserve(map);
+		if (rc)
+			return rc;
+		if (path)
+			imap_add(map, path, &slot);
+		else
+			insert_root(map, slot);
+	}
 	map->count++;
 	return 0;
 }
@@ -118,17 +119,20 @@ static struct imap_path *find_exact(const struct imap *map, uint64_t first)
  */
 static bool raise_key(struct imap_path *path, unsigned int levels)
 {
-	unsigned int level = 0, slot = empty_below(path->node[0], path->index[0] - 1);
+	unsigned int level = 0, slot = path->index[0] - 1;
+	uint32_t used = node_used(path->node[0]);
 	uint64_t key;
 
-	while (node_used(path->node[level]) == 1) {
+	while (!(used & (used - 1))) {
 		if (++level == levels)
 			return false;
 		slot = path->index[level];
+		used = node_used(path->node[level]);
 	}
-	if (slot)
+	if (used & slots_below(slot))
 		return level > 0;
-	key = node_key(path->node[level], level ? 1 : path->index[0]);
+	used &= used - 1; /* those above the lowest, which goes */
+	key = node_key(path->node[level], lowest_slot(used));
 	while (++level < levels) {
 		if (!path->index[level])
 			continue;
@@ -139,20 +143,28 @@ static bool raise_key(struct imap_path *path, unsigned int levels)
 	return false;
 }
 
+/* The gap that holds `at`, where nothing is any more: tells the nodes above its beginning. */
+static __attribute__((noinline)) void widen_gap_at(struct imap *map, uint64_t at)
+{
+	struct imap_path path;
+	uint32_t below;
+
+	imap_descend_apart(map, at, &path);
+	below = node_used(path.node[0]) & slots_below(path.index[0]);
+	imap_widen_gap(map, &path, 0, path.last - node_extent(path.node[0], highest_slot(below)));
+}
+
 void *imap_remove(struct imap *map, uint64_t first)
 {
-	struct imap_path *path = find_exact(map, first), before;
+	struct imap_path *path = find_exact(map, first);
 	unsigned int slot = path->index[0] - 1;
 	void *value = node_link(path->node[0], slot);
 	bool other_leaf = raise_key(path, map->levels);
 
-	imap_change(map, path, slot, 1, NULL, 0);
+	imap_take(map, path, slot);
 	map->count--;
-	if (other_leaf) {
-		imap_descend_apart(map, first, &before);
-		imap_widen_gap(map, &before, 0,
-			       before.last - node_extent(before.node[0], before.index[0] - 1));
-	}
+	if (other_leaf)
+		widen_gap_at(map, first);
 	imap_touch(map);
 	return value;
 }
@@ -181,7 +193,7 @@ int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *hig
 	rc = reserve(map);
 	if (rc)
 		return rc;
-	imap_change(map, path, slot, 1, slots, 2);
+	imap_divide(map, path, slot, slots);
 	map->count++;
 	imap_touch(map);
 	return 0;
@@ -191,23 +203,25 @@ bool imap_first_in(const struct imap *map, uint64_t first, uint64_t last,
 		   struct imap_entry *ret_entry)
 {
 	struct imap_path *path;
-	unsigned int n;
+	uint32_t used, below;
 
 	if (!map->levels)
 		return false;
 	path = imap_descend(map, first);
-	n = path->index[0];
-	if (n && node_extent(path->node[0], n - 1) >= first)
-		n--;
-	if (n == node_count(path->node[0])) {
+	used = node_used(path->node[0]);
+	below = used & slots_below(path->index[0]);
+	if (below && node_extent(path->node[0], highest_slot(below)) >= first) {
+		*ret_entry = entry_at(path->node[0], highest_slot(below));
+		return true;
+	}
+	if (used == below) {
 		if (path->last >= last)
 			return false;
 		path = imap_descend(map, path->last + 1);
-		n = path->index[0] - 1;
+		used = node_used(path->node[0]);
+		below = 0;
 	}
-	while (slot_empty(path->node[0], n))
-		n++;
-	*ret_entry = entry_at(path->node[0], n);
+	*ret_entry = entry_at(path->node[0], lowest_slot(used & ~below));
 	return ret_entry->first <= last;
 }
 
@@ -227,12 +241,11 @@ void imap_visit(const struct imap *map, uint64_t first, uint64_t last,
 		if (!map->levels)
 			return;
 		imap_descend_apart(map, path.last + 1, &path);
-		for (unsigned int i = path.index[0] - (path.index[0] > 0);
-		     i < node_count(path.node[0]); i++) {
-			entry = entry_at(path.node[0], i);
+		for (uint32_t used = node_used(path.node[0]); used; used &= used - 1) {
+			entry = entry_at(path.node[0], lowest_slot(used));
 			if (entry.first > last)
 				return;
-			if (entry.last >= first && entry.last >= entry.first)
+			if (entry.last >= first)
 				visit(&entry, arg);
 		}
 	} while (path.last < last);
@@ -275,21 +288,32 @@ static bool is_gap(const struct imap_node *leaf, unsigned int i, uint64_t last,
 	return true;
 }
 
+static bool search_leaf(const struct imap_node *leaf, uint64_t last, struct gap_search *search)
+{
+	unsigned int i;
+
+	for (uint32_t used = node_used(leaf); used;) {
+		i = lowest_slot(used);
+		used &= used - 1;
+		if (is_gap(leaf, i, used ? node_key(leaf, lowest_slot(used)) - 1 : last, search))
+			return true;
+	}
+	return false;
+}
+
 /* The gaps behind the entries below `node`. */
 static bool search_gaps(struct imap_node *node, struct span span, struct gap_search *search)
 {
 	uint64_t state = node_state(node);
-	unsigned int count = state_count(state), i;
-	bool inner = state_level(state);
+	unsigned int count = state_count(state);
 
-	i = inner ? inner_search(node, count, search->from)
-		  : leaf_search(node, count, search->from);
-	for (i -= !inner && i; i < count; i++) {
+	if (!state_level(state))
+		return search_leaf(node, span.last, search);
+	for (unsigned int i = inner_search(node, count, search->from); i < count; i++) {
 		struct span child = {i ? node_key(node, i) : span.first,
 				     i + 1 < count ? node_key(node, i + 1) - 1 : span.last};
 
-		if (inner ? search_child(node, i, child, search)
-			  : is_gap(node, i, child.last, search))
+		if (search_child(node, i, child, search))
 			return true;
 	}
 	return false;
@@ -302,7 +326,7 @@ static uint64_t lowest(const struct imap *map)
 
 	while (state_level(node_state(node)))
 		node = node_link(node, 0);
-	return node_key(node, 0);
+	return node_key(node, lowest_slot(node_used(node)));
 }
 
 bool imap_next_gap(const struct imap *map, uint64_t from, uint64_t min_length, uint64_t *ret_first,
@@ -359,7 +383,7 @@ static int try_lookup(const struct imap *map, uint64_t at, struct imap_entry *re
 	entry = entry_at(node, i - (i > 0));
 	if (!state_same(node_state(node), state))
 		return -EAGAIN;
-	if (!i || entry.last < at || entry.first > at)
+	if (!i || !entry.value || entry.last < at || entry.first > at)
 		return 0;
 	*ret_entry = entry;
 	return 1;

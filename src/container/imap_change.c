@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one way in which the interval map's tree changes: some slots of a node are replaced by others. If the node has
- * room it is replaced by a copy; but an entry behind all others of a leaf is added in place, and one that is not the last
- * is removed in place. If it has no room, or has become small, it is rebuilt together with a neighbour: the slots of both
+ * room it is replaced by a copy; but an entry behind all others of a leaf is added in place, one beside an empty slot
+ * fills that, and one that goes leaves its slot empty. If a node has no room, or has become small, it is rebuilt together with a neighbour: the slots of both
  * are gathered and spread over the number of nodes that they need, and that is a change of the same kind one level up. The
  * store of the topmost link makes everything visible at once.
  */
@@ -15,8 +15,6 @@
 #define JOINED (IMAP_SLOTS * 3 / 4)
 /* Two neighbours spread their slots if together they have no more; else one of them is split. */
 #define SPREAD (IMAP_SLOTS * 2 - 2)
-/* A removal goes through the empty slots right below it: where they are that many, the leaf is copied instead. */
-#define EMPTY_ROW (IMAP_SLOTS / 3)
 
 /* What is replaced in the node at `level` of the path. */
 struct edit {
@@ -80,6 +78,20 @@ void imap_descend_apart(const struct imap *map, uint64_t at, struct imap_path *p
 	path->index[0] = leaf_search(node, node_count(node), at);
 }
 
+/* As leaf_search(); first where the last address was, and behind that: changes mostly come one after the other. */
+static unsigned int search_from(const struct imap_node *leaf, unsigned int n, uint64_t at)
+{
+	unsigned int count = node_count(leaf), end = n + 1;
+
+	for (; n <= end && n <= count; n++) {
+		if (n && at < node_key(leaf, n - 1))
+			break;
+		if (n == count || at < node_key(leaf, n))
+			return n;
+	}
+	return leaf_search(leaf, count, at);
+}
+
 struct imap_path *imap_descend(const struct imap *map, uint64_t at)
 {
 	/* What it remembers is no part of what the map holds. */
@@ -90,7 +102,7 @@ struct imap_path *imap_descend(const struct imap *map, uint64_t at)
 	if (at < path->first || at > path->last)
 		imap_descend_apart(map, at, path);
 	else
-		path->index[0] = leaf_search(path->node[0], node_count(path->node[0]), at);
+		path->index[0] = search_from(path->node[0], path->index[0], at);
 	path->at = at;
 	path->searched = true;
 	return path;
@@ -103,13 +115,16 @@ void imap_forget_path(struct imap *map)
 	map->finger.searched = false;
 }
 
-static uint64_t leaf_gap(const struct imap_node *node, unsigned int count, uint64_t limit)
+static uint64_t leaf_gap(const struct imap_node *node, uint64_t limit)
 {
-	uint64_t largest = limit - node_extent(node, count - 1), gap;
+	uint64_t largest = 0, gap;
+	unsigned int slot;
 
-	for (unsigned int i = 1; i < count; i++) {
-		gap = node_key(node, i) - node_extent(node, i - 1) - 1;
+	for (uint32_t used = node_used(node); used; used &= slots_below(slot)) {
+		slot = highest_slot(used);
+		gap = limit - node_extent(node, slot);
 		largest = gap > largest ? gap : largest;
+		limit = node_key(node, slot) - 1;
 	}
 	return largest;
 }
@@ -129,8 +144,7 @@ uint64_t imap_node_gap(const struct imap_node *node, uint64_t limit)
 {
 	uint64_t state = node_state(node);
 
-	return state_level(state) ? inner_gap(node, state_count(state))
-				  : leaf_gap(node, state_count(state), limit);
+	return state_level(state) ? inner_gap(node, state_count(state)) : leaf_gap(node, limit);
 }
 
 void imap_widen_gap(struct imap *map, const struct imap_path *path, unsigned int level,
@@ -140,6 +154,17 @@ void imap_widen_gap(struct imap *map, const struct imap_path *path, unsigned int
 		node_set_extent(path->node[level], path->index[level], gap);
 }
 
+/* Without a call: compilers make one of __builtin_popcount() for processors that need not have it. */
+static int used_count(const struct imap_node *node)
+{
+	uint32_t bits = node_used(node);
+
+	bits -= bits >> 1 & 0x55555555;
+	bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f;
+	return (int)(bits * 0x01010101 >> 24);
+}
+
 /* A neighbour under the same parent with at most `max` slots: the lower of the two slots of the parent. */
 static bool find_neighbour(const struct imap_path *path, unsigned int level, int max,
 			   unsigned int *ret_first)
@@ -147,11 +172,11 @@ static bool find_neighbour(const struct imap_path *path, unsigned int level, int
 	struct imap_node *parent = path->node[level + 1];
 	unsigned int index = path->index[level + 1];
 
-	if (index + 1 < node_count(parent) && (int)node_used(node_link(parent, index + 1)) <= max) {
+	if (index + 1 < node_count(parent) && used_count(node_link(parent, index + 1)) <= max) {
 		*ret_first = index;
 		return true;
 	}
-	if (index && (int)node_used(node_link(parent, index - 1)) <= max) {
+	if (index && used_count(node_link(parent, index - 1)) <= max) {
 		*ret_first = index - 1;
 		return true;
 	}
@@ -177,17 +202,22 @@ static struct plan make_plan(const struct imap *map, const struct imap_path *pat
 
 static bool has_empty(const struct imap_node *node)
 {
-	return state_empty(node_state(node));
+	uint64_t state = node_state(node);
+
+	return state_used(state) != slots_below(state_count(state));
+}
+
+/* The slots of [start, end) that are not empty. */
+static uint32_t used_between(const struct imap_node *node, unsigned int start, unsigned int end)
+{
+	return node_used(node) & slots_below(end) & ~slots_below(start);
 }
 
 static void gather_range(struct gathered *all, const struct imap_node *node, unsigned int start,
 			 unsigned int end)
 {
-	bool sparse = has_empty(node);
-
-	for (unsigned int i = start; i < end; i++)
-		if (!sparse || !slot_empty(node, i))
-			all->slots[all->count++] = node_slot(node, i);
+	for (uint32_t used = used_between(node, start, end); used; used &= used - 1)
+		all->slots[all->count++] = node_slot(node, lowest_slot(used));
 }
 
 /* A node's slots as they will be after the edit. */
@@ -301,9 +331,8 @@ static void change_root(struct imap *map, const struct edit *edit)
 static unsigned int copy_used(struct imap_node *node, unsigned int to, const struct imap_node *old,
 			      unsigned int start, unsigned int end)
 {
-	for (unsigned int i = start; i < end; i++)
-		if (!slot_empty(old, i))
-			node_put(node, to++, node_slot(old, i));
+	for (uint32_t used = used_between(old, start, end); used; used &= used - 1)
+		node_put(node, to++, node_slot(old, lowest_slot(used)));
 	return to;
 }
 
@@ -355,35 +384,71 @@ static void drop_levels(struct imap *map, struct leftover *leftover)
 	}
 }
 
-/* The gap behind an entry of the path's leaf. */
-static uint64_t gap_behind(const struct imap_path *path, unsigned int slot)
+/* The gap around a slot of the path's leaf that has become empty, if it begins in this leaf: tells the nodes above. */
+static void widen_around(struct imap *map, const struct imap_path *path, unsigned int slot)
 {
 	const struct imap_node *leaf = path->node[0];
-	bool is_last = slot + 1 == node_count(leaf);
+	uint32_t used = node_used(leaf), below = used & slots_below(slot), above = used & ~below;
+	uint64_t limit;
 
-	return (is_last ? path->last : node_key(leaf, slot + 1) - 1) - node_extent(leaf, slot);
+	if (!below)
+		return;
+	limit = above ? node_key(leaf, lowest_slot(above)) - 1 : path->last;
+	imap_widen_gap(map, path, 0, limit - node_extent(leaf, highest_slot(below)));
 }
 
-/* An entry that is not the leaf's last is removed in place, with the empty slots below it: their keys rise, from the last on. */
-static bool empty_slot(struct imap *map, struct imap_path *path, const struct edit *edit)
+static void set_state(struct imap_node *node, uint64_t state)
+{
+	atomic_store_explicit(&node->state, state, memory_order_release);
+}
+
+/* An entry goes and leaves its slot empty. */
+static void empty_slot(struct imap *map, const struct imap_path *path, unsigned int slot)
 {
 	struct imap_node *leaf = path->node[0];
-	unsigned int first, slot = edit->pos;
-	uint64_t key;
 
-	if (edit->level || edit->n_old != 1 || edit->n_new || slot + 1 == node_count(leaf))
+	node_set_link(leaf, slot, NULL);
+	set_state(leaf, node_state(leaf) & ~state_of_slot(slot));
+	widen_around(map, path, slot);
+}
+
+/* An empty slot gets an entry of the gap that it is in: readers who may see a part of it see the new serial number. */
+static void fill_slot(struct imap_node *leaf, unsigned int i, const struct imap_slot *slot)
+{
+	set_state(leaf, (node_state(leaf) + STATE_SERIAL) | state_of_slot(i));
+	node_set_key(leaf, i, slot->key);
+	node_set_extent(leaf, i, slot->extent);
+	node_set_link(leaf, i, slot->link);
+}
+
+/* The slot beside the place `pos` that an entry up to `last` can fill in place; IMAP_SLOTS: there is none. */
+static unsigned int slot_for(uint64_t state, const struct imap_node *leaf, unsigned int pos,
+			     uint64_t last)
+{
+	uint32_t used = state_used(state);
+	unsigned int count = state_count(state);
+
+	if (pos && !(used >> (pos - 1) & 1))
+		pos--;
+	else if (used >> pos & 1)
+		return IMAP_SLOTS;
+	/* No address of the entry may lead to another slot that is empty. */
+	return pos + 1 < count && node_key(leaf, pos + 1) <= last ? IMAP_SLOTS : pos;
+}
+
+static bool put_in_place(struct imap_node *leaf, unsigned int pos, const struct imap_slot *slot)
+{
+	uint64_t state = node_state(leaf);
+
+	pos = slot_for(state, leaf, pos, slot->extent);
+	if (pos == IMAP_SLOTS)
 		return false;
-	first = empty_below(leaf, slot);
-	if (slot - first >= EMPTY_ROW)
-		return false;
-	key = node_key(leaf, slot + 1);
-	for (unsigned int i = slot + 1; i-- > first;)
-		node_set_key(leaf, i, key);
-	for (unsigned int i = first; i <= slot; i++)
-		node_set_extent(leaf, i, key - 1);
-	atomic_store_explicit(&leaf->state, node_state(leaf) + STATE_EMPTY, memory_order_release);
-	if (first)
-		imap_widen_gap(map, path, 0, gap_behind(path, first - 1));
+	if (pos < state_count(state)) {
+		fill_slot(leaf, pos, slot);
+		return true;
+	}
+	node_put(leaf, pos, *slot);
+	set_state(leaf, state + 1 + state_of_slot(pos));
 	return true;
 }
 
@@ -398,51 +463,71 @@ static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 			change_root(map, edit);
 			return;
 		}
-		count = node_used(path->node[edit->level]) - edit->n_old + edit->n_new;
+		count = used_count(path->node[edit->level]) - edit->n_old + edit->n_new;
 		plan = make_plan(map, path, edit->level, count);
 		if (plan.n_old == 1 && plan.n_new == 1)
 			break;
 		rebuild(map, path, edit, &plan, leftover);
 		imap_forget_path(map);
 	}
-	if (empty_slot(map, path, edit))
+	if (!edit->level && !edit->n_new) {
+		empty_slot(map, path, edit->pos);
 		return;
+	}
 	leftover->nodes[leftover->count++] = path->node[edit->level];
 	replace(map, path, edit);
 	for (unsigned int i = 0; edit->level && i < edit->n_new; i++)
 		imap_widen_gap(map, path, edit->level, edit->slots[i].extent);
-	if (!edit->level && edit->n_new < edit->n_old && edit->pos)
-		imap_widen_gap(map, path, 0, gap_behind(path, edit->pos - 1));
 }
 
-/* A leaf's free slot behind the last entry is filled in place. */
-static bool append(struct imap_path *path, const struct edit *edit)
+static __attribute__((noinline)) void change_nodes(struct imap *map, struct imap_path *path,
+						   struct edit *edit)
 {
-	struct imap_node *leaf = path->node[0];
-	unsigned int count = node_count(leaf);
-
-	if (edit->n_old || edit->n_new != 1 || edit->pos != count || count == IMAP_SLOTS)
-		return false;
-	node_put(leaf, count, edit->slots[0]);
-	atomic_store_explicit(&leaf->state, node_state(leaf) + 1, memory_order_release);
-	return true;
-}
-
-void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, unsigned int n_old,
-		 const struct imap_slot *new_slots, unsigned int n_new)
-{
-	struct edit edit = {.pos = pos, .n_old = n_old, .n_new = n_new};
 	struct leftover leftover; /* not cleared: it is large */
 
 	leftover.count = 0;
-	path->searched = false;
-	for (unsigned int i = 0; i < n_new; i++)
-		edit.slots[i] = new_slots[i];
-	if (append(path, &edit))
-		return;
-	apply(map, path, &edit, &leftover);
+	apply(map, path, edit, &leftover);
 	drop_levels(map, &leftover);
 	/* From the top: a reader that finds a child given back must find its parent given back too. */
 	while (leftover.count)
 		imap_store_give(&map->store, leftover.nodes[--leftover.count]);
+}
+
+bool imap_put(struct imap_path *path, const struct imap_slot *slot)
+{
+	unsigned int pos = path->index[0];
+
+	path->searched = false;
+	if (!put_in_place(path->node[0], pos, slot))
+		return false;
+	path->index[0] = pos + 1; /* where the next one may come */
+	return true;
+}
+
+void imap_add(struct imap *map, struct imap_path *path, const struct imap_slot *slot)
+{
+	struct edit edit = {.pos = path->index[0], .n_new = 1, .slots = {*slot}};
+
+	path->searched = false;
+	change_nodes(map, path, &edit);
+}
+
+void imap_divide(struct imap *map, struct imap_path *path, unsigned int pos,
+		 const struct imap_slot halves[2])
+{
+	struct edit edit = {.pos = pos, .n_old = 1, .n_new = 2, .slots = {halves[0], halves[1]}};
+
+	path->searched = false;
+	change_nodes(map, path, &edit);
+}
+
+void imap_take(struct imap *map, struct imap_path *path, unsigned int pos)
+{
+	struct edit edit = {.pos = pos, .n_old = 1};
+
+	path->searched = false;
+	if (used_count(path->node[0]) > SMALL + 1)
+		empty_slot(map, path, pos);
+	else
+		change_nodes(map, path, &edit);
 }

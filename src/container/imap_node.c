@@ -70,12 +70,15 @@ struct imap_node *imap_store_take(struct imap_store *store)
 	return node;
 }
 
-/* The next state: a new serial number, so that no reader takes it for the old one. */
+/* The next state: a new serial number, so that no reader takes it for the old one. All slots are used. */
 static void set_state(struct imap_node *node, unsigned int level, unsigned int count)
 {
-	uint64_t serial = (node_state(node) >> 24) + 1;
+	uint64_t serial = (node_state(node) >> STATE_SERIAL_SHIFT) + 1;
 
-	atomic_store_explicit(&node->state, serial << 24 | level << 8 | count,
+	atomic_store_explicit(&node->state,
+			      serial << STATE_SERIAL_SHIFT |
+				      (uint64_t)slots_below(count) << STATE_USED_SHIFT |
+				      level << STATE_LEVEL_SHIFT | count,
 			      memory_order_release);
 }
 

@@ -5,7 +5,7 @@
  * Leaves and inner nodes have one shape, so that they are copied, split and merged by the same code:
  *
  *		key			extent				link
- *   leaf	first of the entry	last of the entry		its value
+ *   leaf	first of the entry	last of the entry		its value, or NULL: empty
  *   inner	first of the child	no gap after an entry		the child
  *		(of child 0: 0)     	below the child is larger
  *
@@ -18,14 +18,14 @@
  * How readers do without a lock: a node that a reader can reach is never shifted. A change fills a new node
  * and links it by storing one pointer. Only single words change in place: a link, a key of an inner node (which moves
  * within a gap, so no entry is lost), an extent of an inner node (which readers do not use), a leaf's next free slot
- * is filled, key last, and a slot of a leaf is emptied (below). A node that was unlinked is used again at once. Its state
+ * is filled, key last, and a slot of a leaf is emptied and filled again (below). A node that was unlinked is used again at once. Its state
  * changes before, and a reader that was still in it notices that by comparing the state after reading, and starts again.
  * Memory of nodes stays nodes until the map goes.
  *
- * A slot of a leaf is emptied by raising its key to the next slot's, so the last one never is: no address leads to it any
- * more, as a search takes the last of equal keys. Then its extent is set right below its key, so that it has no gap behind
- * it. Readers load the key last: who has seen that extent sees that the key is above the address. The copy that another
- * change makes leaves empty slots out.
+ * A slot of a leaf is emptied by taking its link away. Its key stays, so its addresses still lead to it, and readers find nothing
+ * there. An entry that comes beside an empty slot fills that: first the state gets a new serial number, then the key moves
+ * within the gap, and the link goes last. A reader loads the link first: so either it finds the slot empty, or what belongs
+ * to the link, or the new serial number. The copy that another change makes leaves empty slots out.
  *
  * Why a reader is never led astray: it goes from a node to a child if, after it has taken the child's state, the node still
  * links the child and has not been given back. As parents are given back before their children, the child had not been
@@ -43,7 +43,7 @@
 #define IMAP_SLOTS 21 /* a node is 8 cache lines */
 
 struct imap_node {
-	/* serial number << 24 | empty slots << 16 | level << 8 | number of slots, empty ones too */
+	/* serial number << 31 | a bit for each slot that is not empty << 10 | level << 5 | number of slots, empty ones too */
 	_Atomic uint64_t state;
 	_Atomic uint64_t key[IMAP_SLOTS]; /* ascending; free slots have UINT64_MAX */
 	struct {
@@ -62,27 +62,45 @@ static inline uint64_t node_state(const struct imap_node *node)
 	return atomic_load_explicit(&node->state, memory_order_acquire);
 }
 
+#define STATE_SERIAL_SHIFT 31
+#define STATE_USED_SHIFT   10
+#define STATE_LEVEL_SHIFT  5
+#define STATE_SERIAL	   ((uint64_t)1 << STATE_SERIAL_SHIFT)
+
+_Static_assert(STATE_USED_SHIFT + IMAP_SLOTS == STATE_SERIAL_SHIFT, "a bit for each slot");
+_Static_assert(IMAP_SLOTS < 32 && IMAP_MAX_LEVELS < 32, "five bits");
+
 static inline unsigned int state_count(uint64_t state)
 {
-	return state & 0xff;
+	return state & 31;
 }
 
 static inline unsigned int state_level(uint64_t state)
 {
-	return state >> 8 & 0xff;
+	return state >> STATE_LEVEL_SHIFT & 31;
 }
 
-#define STATE_EMPTY ((uint64_t)1 << 16) /* one slot */
-
-static inline unsigned int state_empty(uint64_t state)
+/* Slots that are not empty, as bits. */
+static inline uint32_t state_used(uint64_t state)
 {
-	return state / STATE_EMPTY & 0xff;
+	return state >> STATE_USED_SHIFT & ((1u << IMAP_SLOTS) - 1);
+}
+
+/* The lowest `n` slots, as bits. */
+static inline uint32_t slots_below(unsigned int n)
+{
+	return (1u << n) - 1;
+}
+
+static inline uint64_t state_of_slot(unsigned int slot)
+{
+	return (uint64_t)1 << (STATE_USED_SHIFT + slot);
 }
 
 /* The same use of the node, though perhaps with other entries. */
 static inline bool state_same(uint64_t a, uint64_t b)
 {
-	return (a ^ b) >> 24 == 0;
+	return (a ^ b) >> STATE_SERIAL_SHIFT == 0;
 }
 
 static inline unsigned int node_count(const struct imap_node *node)
@@ -105,26 +123,21 @@ static inline void *node_link(const struct imap_node *node, unsigned int i)
 	return atomic_load_explicit(&node->at[i].link, memory_order_acquire);
 }
 
-/* Of a leaf. */
-static inline bool slot_empty(const struct imap_node *node, unsigned int i)
+static inline uint32_t node_used(const struct imap_node *node)
 {
-	return node_extent(node, i) < node_key(node, i);
+	return state_used(node_state(node));
 }
 
-/* Slots that are not empty. */
-static inline unsigned int node_used(const struct imap_node *node)
+/* The highest of these slots; there is one. */
+static inline unsigned int highest_slot(uint32_t used)
 {
-	uint64_t state = node_state(node);
-
-	return state_count(state) - state_empty(state);
+	return 31 - (unsigned int)__builtin_clz(used);
 }
 
-/* Of a leaf: the first of the empty slots right below `slot`, or that. */
-static inline unsigned int empty_below(const struct imap_node *node, unsigned int slot)
+/* The lowest of these slots; there is one. */
+static inline unsigned int lowest_slot(uint32_t used)
 {
-	while (slot && slot_empty(node, slot - 1))
-		slot--;
-	return slot;
+	return (unsigned int)__builtin_ctz(used);
 }
 
 static inline void node_set_key(struct imap_node *node, unsigned int i, uint64_t key)
@@ -210,12 +223,16 @@ struct imap_path *imap_descend(const struct imap *map, uint64_t at);
 void imap_descend_apart(const struct imap *map, uint64_t at, struct imap_path *path);
 /* The nodes that the map's own path leads through may have gone. */
 void imap_forget_path(struct imap *map);
-/*
- * Puts `n_new` slots in the place of `n_old` slots of the path's leaf, from slot `pos` on. 2 * levels + 1 spare nodes
- * must be there if the leaf grows, `levels` if not. The path is the map's own.
- */
-void imap_change(struct imap *map, struct imap_path *path, unsigned int pos, unsigned int n_old,
-		 const struct imap_slot *new_slots, unsigned int n_new);
+/* Changes of the path's leaf; the path is the map's own. */
+/* Puts an entry at the path's place, if it can be done in place. */
+bool imap_put(struct imap_path *path, const struct imap_slot *slot);
+/* The same if it can't: 2 * levels + 1 spare nodes must be there. */
+void imap_add(struct imap *map, struct imap_path *path, const struct imap_slot *slot);
+/* Puts two entries in the place of the one in slot `pos`: spare nodes as for imap_add(). */
+void imap_divide(struct imap *map, struct imap_path *path, unsigned int pos,
+		 const struct imap_slot halves[2]);
+/* Takes the entry in slot `pos` out. `levels` spare nodes must be there. */
+void imap_take(struct imap *map, struct imap_path *path, unsigned int pos);
 /* The largest gap behind an entry of a leaf that ends at `limit`; of an inner node, the largest of its extents. */
 uint64_t imap_node_gap(const struct imap_node *node, uint64_t limit);
 /* There may be a gap of that size below the path's node at `level`: tells those above. */

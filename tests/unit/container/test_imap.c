@@ -111,41 +111,57 @@ static void check_range(const struct imap *map, const struct model *model, unsig
 		assert_int_equal(model->owner[i++], 0);
 }
 
+static uint64_t check_node(const struct imap_node *node, unsigned int level, uint64_t lowest,
+			   uint64_t limit, size_t *count);
+
+/* An inner node's child `i`: its bound. */
+static uint64_t check_child(const struct imap_node *node, unsigned int level, unsigned int i,
+			    uint64_t lowest, uint64_t limit, size_t *count)
+{
+	uint64_t key = i ? node_key(node, i) : lowest, gap;
+	uint64_t behind = i + 1 < node_count(node) ? node_key(node, i + 1) - 1 : limit;
+
+	assert_in_range(key, lowest, behind);
+	gap = check_node(node_link(node, i), level - 1, key, behind, count);
+	assert_true(node_extent(node, i) >= gap);
+	return node_extent(node, i);
+}
+
+/* The gap behind a leaf's slot that is not empty. Keys of empty ones may be below the leaf's addresses. */
+static uint64_t check_slot(const struct imap_node *node, unsigned int i, uint64_t lowest,
+			   uint64_t limit)
+{
+	uint32_t above = node_used(node) & ~slots_below(i + 1);
+	uint64_t behind = above ? node_key(node, lowest_slot(above)) - 1 : limit;
+
+	assert_true(node_key(node, i) >= lowest);
+	assert_in_range(node_extent(node, i), node_key(node, i), behind);
+	return behind - node_extent(node, i);
+}
+
 /* The node's invariants; the bound of the gaps behind its entries: of a leaf, the largest gap itself. */
 static uint64_t check_node(const struct imap_node *node, unsigned int level, uint64_t lowest,
 			   uint64_t limit, size_t *count)
 {
-	unsigned int n = node_count(node), empty = 0;
-	uint64_t largest = 0, gap, key;
+	unsigned int n = node_count(node);
+	uint64_t largest = 0, gap;
 
 	assert_int_equal(state_level(node_state(node)), level);
 	assert_in_range(n, 1, IMAP_SLOTS);
+	assert_int_equal(node_used(node) & ~slots_below(n), 0);
+	assert_true(level ? node_used(node) == slots_below(n) : node_used(node) > 0);
 	for (unsigned int i = n; i < IMAP_SLOTS; i++)
 		assert_int_equal(node_key(node, i), UINT64_MAX);
 	for (unsigned int i = 0; i < n; i++) {
-		uint64_t behind = i + 1 < n ? node_key(node, i + 1) - 1 : limit;
-
-		key = i || !level ? node_key(node, i) : lowest;
-		assert_true(key >= lowest);
-		if (level) {
-			assert_true(key <= behind);
-			gap = check_node(node_link(node, i), level - 1, key, behind, count);
-			assert_true(node_extent(node, i) >= gap);
-			gap = node_extent(node, i);
-		} else if (slot_empty(node, i)) {
-			assert_in_range(i, 0, n - 2);
-			assert_int_equal(key, node_key(node, i + 1));
-			assert_int_equal(node_extent(node, i), key - 1);
-			empty++;
+		assert_true(!i || node_key(node, i - 1) < node_key(node, i));
+		assert_int_equal(!!node_link(node, i), node_used(node) >> i & 1);
+		if (!node_link(node, i))
 			continue;
-		} else {
-			assert_in_range(node_extent(node, i), key, behind);
-			gap = behind - node_extent(node, i);
-			*count += 1;
-		}
+		gap = level ? check_child(node, level, i, lowest, limit, count)
+			    : check_slot(node, i, lowest, limit);
+		*count += !level;
 		largest = gap > largest ? gap : largest;
 	}
-	assert_int_equal(state_empty(node_state(node)), empty);
 	return largest;
 }
 

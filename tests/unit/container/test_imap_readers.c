@@ -144,11 +144,15 @@ static void test_recycled_node(void **state)
 	assert_true(state_same(node_state(leaf), before)); /* grew in place */
 	assert_int_equal(imap_insert(&map, 0, 5, &map), 0);
 	assert_false(state_same(node_state(leaf), before)); /* replaced */
-	for (unsigned int i = 0; i < 10 && atomic_load(&map.root) != leaf; i++)
-		if (imap_insert(&map, 0, 5, &map))
-			imap_remove(&map, 0);
+	assert_int_equal(imap_insert(&map, 20, 25, &map), 0);
 	assert_ptr_equal(atomic_load(&map.root), leaf); /* recycled */
 	assert_false(state_same(node_state(leaf), before));
+	before = node_state(leaf);
+	imap_remove(&map, 20);
+	assert_true(state_same(node_state(leaf), before)); /* emptied in place */
+	assert_int_equal(imap_insert(&map, 21, 22, &map), 0);
+	assert_ptr_equal(atomic_load(&map.root), leaf);
+	assert_false(state_same(node_state(leaf), before)); /* filled in place */
 	imap_done(&map);
 }
 
