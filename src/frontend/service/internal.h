@@ -40,13 +40,13 @@ enum file_offer endpoint_withdraw(struct file_front *front);
 bool endpoint_put_message(struct endpoint *endpoint, const void *message, size_t len);
 bool endpoint_unread(struct endpoint *endpoint);
 
-/* spawn.c: runs service_main() in a process or thread with its own descriptor table. */
+/* spawn.c: runs service_main() in a process or thread with its own descriptor table. Errors as service_start(). */
 int service_spawn(struct service *service);
 /* A detached thread in the caller's process, signals blocked. */
 int service_thread(void *(*run)(void *), void *arg);
 
-/* Tells service_spawn()'s caller that all is set up. */
-void service_started(struct service *service);
+/* Tells service_spawn()'s caller that all is set up, or what failed. */
+void service_started(struct service *service, int rc);
 
 /* loop.c: the process. Returns if it is a thread of the program. */
 void service_main(struct service *service);

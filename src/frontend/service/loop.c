@@ -128,7 +128,7 @@ void service_own_signals(void)
 }
 
 /* The copy of the program's descriptors goes, but for the link and, while the program lives, stderr. */
-static void own_descriptors(struct service *service)
+static int own_descriptors(struct service *service)
 {
 	int null;
 
@@ -136,10 +136,12 @@ static void own_descriptors(struct service *service)
 	close_range(FIRST_FD + 1, ~0u, 0);
 	service->link_end = FIRST_FD;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
 	dup2(null, 0);
 	dup2(null, 1);
 	close(null);
-	(void)service_own_epoll(service);
+	return service_own_epoll(service);
 }
 
 int service_own_epoll(struct service *service)
@@ -147,7 +149,9 @@ int service_own_epoll(struct service *service)
 	struct epoll_event event = {.events = EPOLLIN};
 
 	service->epoll = epoll_create1(EPOLL_CLOEXEC);
-	service->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	service->wake = service->epoll < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (service->wake < 0)
+		return -errno;
 	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, service->wake, &event) ? -errno : 0;
 }
 
@@ -295,7 +299,7 @@ int service_loop(struct service *service)
 	struct epoll_event events[EVENTS];
 	int n, rc = service_thread(link_thread, service);
 
-	service_started(service);
+	service_started(service, rc);
 	while (!rc && !loop_done(service)) {
 		n = epoll_wait(service->epoll, events, EVENTS, -1);
 		for (int i = 0; i < n; i++)
@@ -306,14 +310,19 @@ int service_loop(struct service *service)
 
 void service_main(struct service *service)
 {
+	int rc;
+
 	service_enter(service);
-	own_descriptors(service);
 	if (!service->in_program) {
 		service_own_signals();
 		service_own_limits();
 	}
 	prctl(PR_SET_NAME, "uiommufd");
-	(void)service_loop(service);
+	rc = own_descriptors(service);
+	if (rc)
+		service_started(service, rc);
+	else
+		(void)service_loop(service);
 	if (!service->in_program)
 		syscall(SYS_exit_group, 0);
 }

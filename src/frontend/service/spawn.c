@@ -26,6 +26,7 @@
 #define STACK_SIZE    (512 * 1024)
 #define PARENTS_SHARE (64 * 1024) /* of the stack, while the pthread that clones still runs */
 
+/* Of service->started; below 0 it is what failed. */
 enum { STARTING, STARTED };
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -34,9 +35,9 @@ static const bool in_a_thread = true;
 static const bool in_a_thread = false;
 #endif
 
-void service_started(struct service *service)
+void service_started(struct service *service, int rc)
 {
-	atomic_store(&service->started, STARTED);
+	atomic_store(&service->started, rc ? rc : STARTED);
 	syscall(SYS_futex, &service->started, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
@@ -123,7 +124,7 @@ int service_spawn(struct service *service)
 	rc = service_thread(thread_run, service);
 	if (rc)
 		return rc;
-	while (atomic_load(&service->started) == STARTING)
+	while ((rc = atomic_load(&service->started)) == STARTING)
 		syscall(SYS_futex, &service->started, FUTEX_WAIT_PRIVATE, STARTING, NULL, NULL, 0);
-	return 0;
+	return rc < 0 ? rc : 0;
 }

@@ -643,6 +643,27 @@ static void test_service_is_killed(void **state)
 	close(fd);
 }
 
+/* ---- failures ---- */
+
+static void start_without_descriptors(void *arg)
+{
+	struct rlimit limit;
+	struct service *service;
+
+	close_range(3, ~0u, 0);
+	/* Two for the link; the service needs one more. */
+	limit.rlim_cur = limit.rlim_max = 5;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(service_new(&hooks, &owned_fd, &service), 0);
+	assert_int_equal(service_start(service), -EMFILE);
+	_exit(service->link == -1 ? 0 : 1);
+}
+
+static void test_start_fails(void **state)
+{
+	assert_true(unit_exited(unit_in_child(start_without_descriptors, NULL), 0));
+}
+
 static void test_every_failure_is_clean(void **state)
 {
 	struct service *service = start();
@@ -685,6 +706,7 @@ int main(void)
 		cmocka_unit_test(test_told_during_a_call),
 		cmocka_unit_test(test_client_is_killed),
 		cmocka_unit_test(test_service_is_killed),
+		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_every_failure_is_clean),
 	};
 
