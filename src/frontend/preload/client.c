@@ -4,6 +4,7 @@
 #include "frontend/preload/real.h"
 #include "frontend/service/quiet.h"
 
+#include "base/sys.h"
 #include "base/tls.h"
 
 #include <string.h>
@@ -60,7 +61,7 @@ static void own_fd_close(struct client *client, int fd)
 	(void)client;
 	if (descriptor_closing(fd, &withdrawn))
 		endpoint_put(withdrawn.local);
-	REAL(close)(fd);
+	sys_raw(SYS_close, fd);
 }
 
 void process_settle_withdrawn(struct process *process)
@@ -96,7 +97,7 @@ static int asked_fd_native(int fd)
 static void asked_fd_close(int fd)
 {
 	descriptor_forget(fd);
-	REAL(close)(fd);
+	sys_raw(SYS_close, fd);
 }
 
 const struct remote_ops process_remote_ops = {

@@ -3,6 +3,7 @@
 #include "frontend/preload/descriptor.h"
 
 #include "base/inject.h"
+#include "base/sys.h"
 #include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
@@ -411,10 +412,10 @@ static int reserve(int fd, bool keep)
 	if (high < 0)
 		return errno == EINVAL ? -EMFILE : -errno;
 	if (!note(high, keep)) {
-		REAL(close)(high);
+		sys_raw(SYS_close, high);
 		return -EMFILE;
 	}
-	REAL(close)(fd);
+	sys_raw(SYS_close, fd);
 	return high;
 }
 
@@ -431,7 +432,7 @@ int descriptor_keep(int fd)
 		return -EMFILE;
 	rc = reserve(copy, true);
 	if (rc < 0)
-		REAL(close)(copy);
+		sys_raw(SYS_close, copy);
 	return rc;
 }
 
@@ -478,7 +479,7 @@ void descriptor_release(int fd)
 			break;
 	}
 	descriptor_set(fd, 0);
-	REAL(close)(fd);
+	sys_raw(SYS_close, fd);
 }
 
 /* In a child, whose table says nothing of them yet. */
@@ -489,7 +490,7 @@ static void keep_or_close(int i)
 	if (number && atomic_load(&kept[i]))
 		descriptor_set(number - 1, SLOT_RESERVED);
 	else if (atomic_exchange(&reserved[i], 0))
-		REAL(close)(number - 1);
+		sys_raw(SYS_close, number - 1);
 }
 
 void descriptor_reserved_drop(void)

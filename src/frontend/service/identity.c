@@ -7,9 +7,9 @@
 #include "frontend/service/identity.h"
 
 #include "base/inject.h"
+#include "base/sys.h"
 #include "frontend/service/wire.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -20,7 +20,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
+#include <time.h>
 
 #define PREFIX	   "uiommufd/"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
@@ -33,6 +33,17 @@ static const char newborn = 'N', marker = 'M';
 /* No length that anybody writes: what can be written are responses of 8 bytes. */
 #define FILLER	   'F'
 #define FILLER_LEN 1021
+
+/* Never waits, and is no cancellation point (wire.c): the result, or -errno. */
+static long send_now(int sock, const void *data, size_t len)
+{
+	return sys_raw(SYS_sendto, sock, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+}
+
+static long receive_now(int sock, void *data, size_t len, int flags)
+{
+	return sys_raw(SYS_recvfrom, sock, data, len, flags | MSG_DONTWAIT, NULL, NULL);
+}
 
 static int name_format(const struct identity *identity, struct sockaddr_un *ret_addr)
 {
@@ -116,8 +127,8 @@ int identity_new(const char *node, int flags, struct identity *ret_identity,
 		    (!(flags & O_CLOEXEC) && fcntl(fds[0], F_SETFD, 0))))
 		rc = -errno;
 	if (rc) {
-		close(fds[0]);
-		close(fds[1]);
+		sys_raw(SYS_close, fds[0]);
+		sys_raw(SYS_close, fds[1]);
 		return rc;
 	}
 	*ret_pair = (struct identity_pair){fds[0], fds[1]};
@@ -143,7 +154,7 @@ int identity_abandon(int b)
 
 	if (rc)
 		return rc;
-	close(b);
+	sys_raw(SYS_close, b);
 	return 0;
 }
 
@@ -157,8 +168,8 @@ int identity_open(const char *node, int flags, int *ret_fd)
 		return rc;
 	rc = identity_abandon(pair.b);
 	if (rc) {
-		close(pair.a);
-		close(pair.b);
+		sys_raw(SYS_close, pair.a);
+		sys_raw(SYS_close, pair.b);
 		return rc;
 	}
 	*ret_fd = pair.a;
@@ -169,7 +180,7 @@ bool identity_newborn(int a)
 {
 	char byte;
 
-	return recv(a, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT) == 1 && byte == newborn;
+	return receive_now(a, &byte, 1, MSG_PEEK | MSG_TRUNC) == 1 && byte == newborn;
 }
 
 int identity_claim(int a, int *ret_b)
@@ -194,27 +205,29 @@ int identity_fill(int a)
 {
 	const char filler[FILLER_LEN] = {FILLER};
 	const int smallest = 0;
+	long sent;
 
-	if (setsockopt(a, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)) ||
-	    send(a, filler, sizeof(filler), MSG_DONTWAIT | MSG_NOSIGNAL) != FILLER_LEN)
+	if (setsockopt(a, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)))
 		return -errno;
-	return 0;
+	sent = send_now(a, filler, sizeof(filler));
+	return sent < 0 ? (int)sent : 0;
 }
 
 bool identity_filled(int a)
 {
+	const struct timespec now = {};
 	struct pollfd poll_a = {.fd = a, .events = POLLOUT};
 
-	return poll(&poll_a, 1, 0) == 0;
+	return sys_raw(SYS_ppoll, &poll_a, 1, &now, NULL, 0) == 0;
 }
 
 /* What is at the head of B's queue is a filler: 1, or 0; -errno. */
 static int filler_next(int b)
 {
 	char byte = 0;
-	ssize_t len = recv(b, &byte, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	long len = receive_now(b, &byte, 1, MSG_PEEK | MSG_TRUNC);
 
-	return len < 0 ? -errno : len == FILLER_LEN && byte == FILLER;
+	return len < 0 ? (int)len : len == FILLER_LEN && byte == FILLER;
 }
 
 int identity_receive(int b, void *data, size_t size, int *ret_fd)
@@ -225,7 +238,7 @@ int identity_receive(int b, void *data, size_t size, int *ret_fd)
 	while ((rc = filler_next(b)) == 1) {
 		if (ioctl(b, SIOCINQ, &unread) || unread == FILLER_LEN)
 			return -EAGAIN;
-		(void)!recv(b, filler, sizeof(filler), MSG_DONTWAIT);
+		(void)receive_now(b, filler, sizeof(filler), 0);
 	}
 	if (!rc)
 		rc = wire_recv_bytes(b, data, size, MSG_DONTWAIT, ret_fd);
@@ -234,7 +247,9 @@ int identity_receive(int b, void *data, size_t size, int *ret_fd)
 
 int identity_mark(int b)
 {
-	return send(b, &marker, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	long sent = send_now(b, &marker, 1);
+
+	return sent < 0 ? (int)sent : 0;
 }
 
 bool identity_marked(int b)
@@ -246,14 +261,14 @@ bool identity_marked(int b)
 
 int identity_offer(int b, const void *message, size_t len)
 {
-	ssize_t sent = send(b, message, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	long sent = send_now(b, message, len);
 
-	return sent == (ssize_t)len ? 0 : sent < 0 ? -errno : -EMSGSIZE;
+	return sent < 0 ? (int)sent : 0;
 }
 
 bool identity_unmark(int a)
 {
 	char byte;
 
-	return recv(a, &byte, 1, MSG_DONTWAIT) >= 0;
+	return receive_now(a, &byte, 1, 0) >= 0;
 }

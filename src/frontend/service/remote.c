@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "base/sys.h"
 #include "frontend/service/quiet.h"
 
 #include <errno.h>
@@ -136,11 +137,11 @@ static int connect_by(struct remotes *remotes, int fd)
 	rc = wire_send_bytes(fd, &attach, 1, ends[1]);
 	if (!rc && filled)
 		rc = identity_fill(fd);
-	close(ends[1]);
+	sys_raw(SYS_close, ends[1]);
 	if (!rc)
 		rc = remotes->ops->place(ends[0]);
 	if (rc < 0)
-		close(ends[0]);
+		sys_raw(SYS_close, ends[0]);
 	return rc == -EPIPE ? -EIO : rc;
 }
 
@@ -151,7 +152,7 @@ static int say_hello(struct channel *channel, struct wire_msg *hello)
 
 	rc = wire_send(channel->sock, hello, memory);
 	if (memory >= 0)
-		close(memory);
+		sys_raw(SYS_close, memory);
 	if (!rc)
 		rc = wire_recv(channel->sock, hello, NULL);
 	if (!rc && !(hello->flags & WIRE_RING))
@@ -342,7 +343,7 @@ static int exchange(struct remotes *remotes, struct channel *channel, struct wir
 	if (ret_fd)
 		*ret_fd = came;
 	else if (came >= 0)
-		close(came);
+		sys_raw(SYS_close, came);
 	return 0;
 }
 

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams with at most one descriptor; see wire.h. */
+/*
+ * Datagrams with at most one descriptor; see wire.h. By system calls, past libc: a program's thread that was cancelled must not end in one of
+ * ours, with locks held, since in Linux the call that it made is no cancellation point.
+ */
 #include "frontend/service/wire.h"
 
 #include "base/inject.h"
+#include "base/sys.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+/* Descriptors on their way count against the limit of descriptors, and Linux has an error of its own for that. */
+static int result(long rc)
+{
+	return rc == -ECONNRESET ? -EPIPE : rc == -ETOOMANYREFS ? -EMFILE : (int)rc;
+}
 
 union fd_control {
 	struct cmsghdr align;
@@ -19,7 +27,7 @@ int wire_send_bytes(int sock, const void *data, size_t len, int fd)
 	struct iovec iov = {(void *)data, len};
 	union fd_control control = {};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t sent;
+	long sent;
 
 	if (fd >= 0) {
 		struct cmsghdr *cmsg = &control.align;
@@ -34,11 +42,9 @@ int wire_send_bytes(int sock, const void *data, size_t len, int fd)
 		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
 	}
 	do {
-		sent = sendmsg(sock, &msg, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
-	if (sent < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
-	return 0;
+		sent = sys_raw(SYS_sendmsg, sock, &msg, MSG_NOSIGNAL);
+	} while (sent == -EINTR);
+	return sent < 0 ? result(sent) : 0;
 }
 
 /* The descriptor in a message's control data, or -1. */
@@ -63,13 +69,13 @@ int wire_recv_bytes(int sock, void *data, size_t len, int flags, int *ret_fd)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t got;
+	long got;
 
 	do {
-		got = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
-	} while (got < 0 && errno == EINTR);
+		got = sys_raw(SYS_recvmsg, sock, &msg, flags | MSG_CMSG_CLOEXEC);
+	} while (got == -EINTR);
 	if (got < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
+		return result(got);
 	*ret_fd = control_fd(&msg);
 	if (*ret_fd < 0 && msg.msg_flags & MSG_CTRUNC)
 		return -EMFILE;
@@ -87,7 +93,7 @@ int wire_recv(int sock, struct wire_msg *ret_msg, int *ret_fd)
 
 	if (rc >= 0 && rc != (int)sizeof(*ret_msg)) {
 		if (fd >= 0)
-			close(fd);
+			sys_raw(SYS_close, fd);
 		return -EPIPE;
 	}
 	if (rc < 0)
@@ -95,6 +101,6 @@ int wire_recv(int sock, struct wire_msg *ret_msg, int *ret_fd)
 	if (ret_fd)
 		*ret_fd = fd;
 	else if (fd >= 0)
-		close(fd);
+		sys_raw(SYS_close, fd);
 	return 0;
 }

@@ -75,7 +75,7 @@ struct wire_msg {
 /* In WIRE_REPLY's of the first: from now on there is a ring. */
 #define WIRE_RING 2u
 
-/* 0 or -errno (-EPIPE: the other side is gone). fd < 0: none. */
+/* 0 or -errno (-EPIPE: the other side is gone; -EMFILE: too many descriptors are on their way). fd < 0: none. */
 int wire_send(int sock, const struct wire_msg *msg, int fd);
 /* Waits. *ret_fd is -1 if none came; with ret_fd NULL a descriptor is closed. -EPIPE at the end, -EMFILE if a descriptor
  * came that could not be taken. */

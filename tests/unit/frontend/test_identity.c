@@ -77,6 +77,36 @@ static void test_never_equal(void **state)
 	close(b);
 }
 
+/* Ends of newborns are on their way, and Linux counts those of a user without rights. */
+static void open_too_many(void *arg)
+{
+	struct rlimit limit = {.rlim_cur = 64, .rlim_max = 64};
+	int fds[8], low = lowest();
+
+	if (setuid(65534))
+		_exit(77);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(identity_open("iommu", O_RDWR, &fds[i]), 0);
+	/* Two numbers that are free, and fewer than are on their way. */
+	close(dup2(fds[0], 60) < 0 ? -1 : fds[0]);
+	close(dup2(fds[1], 61) < 0 ? -1 : fds[1]);
+	limit.rlim_cur = (rlim_t)low + 2;
+	assert_true(low + 2 < 8);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(identity_open("iommu", O_RDWR, &fds[0]), -EMFILE);
+	assert_int_equal(lowest(), low);
+}
+
+static void test_too_many_on_their_way(void **state)
+{
+	int status = unit_in_child(open_too_many, NULL);
+
+	if (unit_exited(status, 77))
+		skip();
+	assert_true(unit_exited(status, 0));
+}
+
 static void test_long_names(void **state)
 {
 	char node[IDENTITY_NODE_MAX + 1] = "";
@@ -247,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_known_again),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_never_equal),
+		cmocka_unit_test(test_too_many_on_their_way),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_claimed_once),

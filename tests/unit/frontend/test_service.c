@@ -643,6 +643,54 @@ static void test_service_is_killed(void **state)
 	close(fd);
 }
 
+/* ---- a thread that was cancelled ---- */
+
+struct cancelled {
+	struct service *service;
+	struct probe *probe;
+	struct endpoint *endpoint;
+	struct caller caller;
+	atomic_bool through;
+};
+
+static void *call_cancelled(void *arg)
+{
+	struct cancelled *all = arg;
+	uint64_t number = 1;
+
+	pthread_cancel(pthread_self());
+	if (!service_install(all->service, &all->probe->file, &all->caller.fd, &all->endpoint) &&
+	    !identity_of(all->caller.fd, &all->caller.identity) &&
+	    !remote_attach(all->caller.remotes, all->caller.fd, &all->caller.host) &&
+	    !call(&all->caller, CMD_ADD, (uintptr_t)&number))
+		atomic_store(&all->through, number == 2);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* In Linux an ioctl is no cancellation point: it is not left with locks held. */
+static void test_no_cancellation_point(void **state)
+{
+	struct probe probe = {};
+	struct remotes remotes = {};
+	struct cancelled all = {
+		.service = start(), .probe = &probe, .caller = {.remotes = &remotes}};
+	pthread_t thread;
+	void *end;
+
+	file_init(&probe.file, &probe_ops);
+	assert_int_equal(guard_init(NULL), 0);
+	remotes_init(&remotes, &remote_ops);
+	assert_int_equal(pthread_create(&thread, NULL, call_cancelled, &all), 0);
+	pthread_join(thread, &end);
+	assert_ptr_equal(end, PTHREAD_CANCELED);
+	assert_true(all.through);
+	close(all.caller.fd);
+	remotes_done(&remotes);
+	service_catch_up(all.service);
+	assert_true(probe.released);
+}
+
 /* ---- failures ---- */
 
 static void start_without_descriptors(void *arg)
@@ -706,6 +754,7 @@ int main(void)
 		cmocka_unit_test(test_told_during_a_call),
 		cmocka_unit_test(test_client_is_killed),
 		cmocka_unit_test(test_service_is_killed),
+		cmocka_unit_test(test_no_cancellation_point),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_every_failure_is_clean),
 	};
