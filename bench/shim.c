@@ -2,7 +2,7 @@
 /*
  * ioctl() through the preload shim: to be run under it,
  *
- *	uiommufd run -- build/bench/bench-shim
+ *	uiommufd run -- build/bench/uiommufd-bench shim
  *
  * Calls on /dev/iommu against the same call on a context of the program's own, which is the work without the shim; and calls on a
  * descriptor that is none of ours against the bare system call. Without the shim only the latter is measured (and costs nothing).

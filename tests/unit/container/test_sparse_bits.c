@@ -56,7 +56,7 @@ static bool sparse_bits_find(struct sparse_bits *bits, uint64_t first, uint64_t 
 
 static void compare(struct sparse_bits *bits, const bool *model, uint64_t base)
 {
-	uint64_t at = 0, first, last;
+	uint64_t at = 0, first = 0, last = 0;
 
 	while (at < WINDOW) {
 		uint64_t want = at, end;
@@ -111,7 +111,7 @@ static void like_a_plain_bitmap(void **state)
 static void finds_parts_of_runs(void **state)
 {
 	struct sparse_bits bits = {NULL};
-	uint64_t first, last;
+	uint64_t first = 0, last = 0;
 
 	(void)state;
 	assert_int_equal(sparse_bits_set(&bits, 10, 200000), 0);
@@ -126,7 +126,7 @@ static void finds_parts_of_runs(void **state)
 
 static void out_of_memory(void **state)
 {
-	uint64_t first, last;
+	uint64_t first = 0, last = 0;
 	unsigned int n;
 
 	(void)state;

@@ -86,7 +86,7 @@ static void virtual_functions_are_there_when_they_are(void **state)
 	struct share shares[3] = {};
 	struct config_error error;
 	struct machine *machine;
-	struct config *config;
+	struct config *config = NULL;
 
 	(void)state;
 	assert_int_equal(describe("device dmatest sriov=2", &config, &error), 0);
@@ -143,7 +143,7 @@ static void pri_is_of_the_function(void **state)
 {
 	struct config_error error;
 	struct machine *machine;
-	struct config *config;
+	struct config *config = NULL;
 
 	(void)state;
 	assert_int_equal(describe("device nvme\ndevice nvme pri=on\ndevice dmatest pri=off",
