@@ -9,6 +9,9 @@
 #include "groups.h"
 
 #define REPEATS 25
+/* Rounds in which the machine was this much slower than at its best are made again, until this many for each repetition were tried. */
+#define STEADY 1.15
+#define TRIES  4
 /* A row whose repetition takes longer than this, in ns, is repeated only a few times. */
 #define LONG_ROW    5e8
 #define LONG_REPEAT 3
@@ -139,31 +142,63 @@ struct sample {
 	double median, best;
 };
 
-static struct sample sample_of(double *values, unsigned int count)
+#define MAX_WORKS 4
+
+/* All works once, and how slow the machine was then: its worst before, between and after them. */
+struct round {
+	double slowness, values[MAX_WORKS];
+};
+
+/* Works may be NULL. */
+static struct round one_round(const struct bench_work *const *works, unsigned int n)
 {
+	struct round round = {.slowness = bench_slowness()};
+
+	for (unsigned int w = 0; w < n; w++) {
+		double slowness;
+
+		if (!works[w])
+			continue;
+		round.values[w] = works[w]->once(works[w]->arg);
+		slowness = bench_slowness();
+		if (slowness > round.slowness)
+			round.slowness = slowness;
+	}
+	return round;
+}
+
+static struct sample sample_of(const struct round *rounds, unsigned int count, unsigned int work)
+{
+	double values[REPEATS];
+
+	for (unsigned int i = 0; i < count; i++)
+		values[i] = rounds[i].values[work];
 	qsort(values, count, sizeof(*values), compare);
 	return (struct sample){values[count / 2], values[0]};
 }
 
-#define MAX_WORKS 4
-
-/* All works in turns: nothing of the machine's drift is in their ratios. Works may be NULL. */
-static void measure(const struct bench_work *const *works, unsigned int n, struct sample *ret)
+/*
+ * All works in turns: little of the machine's drift is in their ratios. What counts are the rounds in which it was fastest: a choice that does
+ * not look at what they took. Returns the median of its slowness in them.
+ */
+static double measure(const struct bench_work *const *works, unsigned int n, struct sample *ret)
 {
-	double values[MAX_WORKS][REPEATS] = {}, start = bench_wall();
-	unsigned int repeats = bench.smoke ? 1 : REPEATS;
+	struct round rounds[REPEATS * TRIES];
+	unsigned int repeats = bench.smoke ? 1 : REPEATS, made = 0, steady = 0;
+	double start = bench_wall();
 
-	for (unsigned int i = 0; i <= repeats; i++) {
-		for (unsigned int w = 0; w < n; w++) {
-			/* The first round warms up. */
-			if (works[w])
-				values[w][i ? i - 1 : 0] = works[w]->once(works[w]->arg);
-		}
-		if (!i && !bench.smoke && bench_wall() - start > LONG_ROW)
-			repeats = LONG_REPEAT;
+	one_round(works, n); /* warms up */
+	if (!bench.smoke && bench_wall() - start > LONG_ROW)
+		repeats = LONG_REPEAT;
+	while (steady < repeats && made < repeats * (bench.smoke ? 1 : TRIES)) {
+		rounds[made] = one_round(works, n);
+		steady += rounds[made++].slowness <= STEADY;
 	}
+	/* The slowness comes first in a round. */
+	qsort(rounds, made, sizeof(*rounds), compare);
 	for (unsigned int w = 0; w < n; w++)
-		ret[w] = sample_of(values[w], repeats);
+		ret[w] = sample_of(rounds, repeats, w);
+	return rounds[repeats / 2].slowness;
 }
 
 /* ---- output ---- */
@@ -175,6 +210,7 @@ struct result {
 	const char *unit;
 	struct sample ours, standin;
 	const char *standin_name; /* or NULL */
+	double slowness;	  /* of the machine; 0 if there is no time in the row */
 	double goal;
 	bool at_least; /* the goal is a lower bound */
 };
@@ -197,8 +233,8 @@ static double ratio_of(const struct result *r)
 
 static void print_head(void)
 {
-	printf("%-40s %8s %10s %10s %-6s %-26s %10s %6s  %s\n", "row", "size", "median", "best", "",
-	       "stand-in", "", "ratio", "goal");
+	printf("%-40s %8s %10s %10s %-6s %-26s %10s %6s %6s  %s\n", "row", "size", "median", "best",
+	       "", "stand-in", "", "ratio", "slow", "goal");
 }
 
 static void print_row(const struct result *r)
@@ -213,6 +249,7 @@ static void print_row(const struct result *r)
 		printf(" %-26s %10.1f %6.2f", r->standin_name, r->standin.median, ratio_of(r));
 	else
 		printf(" %-26s %10s %6s", "", "", "");
+	printf(" %6.2f", r->slowness);
 	if (r->goal)
 		printf("  %.*f %s", r->goal < 10 ? 1 : 0, r->goal, verdict(r));
 	printf("\n");
@@ -228,6 +265,8 @@ static void json_row(const struct result *r)
 	if (r->standin_name)
 		fprintf(bench.json, ",\"standin\":\"%s\",\"standin_median\":%.2f,\"ratio\":%.3f",
 			r->standin_name, r->standin.median, ratio_of(r));
+	if (r->slowness)
+		fprintf(bench.json, ",\"slowness\":%.2f", r->slowness);
 	if (r->goal)
 		fprintf(bench.json, ",\"goal\":%.2f,\"result\":\"%s\"", r->goal, verdict(r));
 	fprintf(bench.json, "}\n");
@@ -251,7 +290,7 @@ void bench_row(const char *name, size_t size, const struct bench_work *ours,
 
 	if (!bench_wanted(name))
 		return;
-	measure(works, 2, samples);
+	r.slowness = measure(works, 2, samples);
 	r.ours = samples[0];
 	r.standin = samples[1];
 	if (standin)
@@ -276,7 +315,7 @@ void bench_scale(const char *name, size_t size, const struct bench_scale *scale)
 
 	if (!bench_wanted(name))
 		return;
-	measure(works, 4, samples);
+	r.slowness = measure(works, 4, samples);
 	r.ours = quotient(samples[0], samples[1]);
 	if (scale->standin_fast) {
 		r.standin = quotient(samples[2], samples[3]);

@@ -4,7 +4,8 @@
  *
  * Machines are shared and their speed drifts. So the repetitions of the subject and of its stand-in (an honest other way to do the same work,
  * compiled beside it) are short and take turns, and what counts is the ratio of their medians. Time is that of the thread
- * on a processor (bench_now()), so that what others run there is not in it; their traces in the caches are.
+ * on a processor (bench_now()), so that what others run there is not in it. What they do to the core and its caches is; so before and
+ * after each round the speed of the machine is measured (bench_slowness()), and the rounds in which it was slow are made again.
  */
 #ifndef UIOMMUFD_BENCH_H
 #define UIOMMUFD_BENCH_H
@@ -43,6 +44,11 @@ size_t bench_count(size_t count);
 double bench_now(void);
 /* Nanoseconds that have passed: for what several threads or processes do together. */
 double bench_wall(void);
+/*
+ * How much slower than it has been at its best the machine is now: 1 or more. Takes a small piece of work that has nothing to do with what
+ * is measured.
+ */
+double bench_slowness(void);
 /* Ends the program. */
 _Noreturn void bench_fail(const char *what);
 /* The compiler must believe that the value is used. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of one process on a context that lives in another, which forked it. Both on one processor, and each on its own. The stand-in
+ * Calls of one process on a context that lives in another, which gave it the descriptor. Both on one processor, and each on its own. The stand-in
  * is what such calls are made of elsewhere: a datagram there and one back, between two processes in the same places.
  */
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -103,9 +104,74 @@ static pid_t start_echo(struct setting *s)
 	child = fork();
 	if (child)
 		return child;
+	pin_to(0);
 	while (recv(s->ends[0], buf, MSG, 0) == MSG)
 		send(s->ends[0], buf, MSG, 0);
 	_exit(0);
+}
+
+/* ---- the host ---- */
+
+static void send_file(int end, int file)
+{
+	char space[CMSG_SPACE(sizeof(file))] = {0}, byte = 0;
+	struct iovec data = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &data,
+			     .msg_iovlen = 1,
+			     .msg_control = space,
+			     .msg_controllen = sizeof(space)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(file));
+	memcpy(CMSG_DATA(head), &file, sizeof(file));
+	if (sendmsg(end, &msg, 0) != 1)
+		bench_fail("sendmsg");
+}
+
+static int receive_file(int end)
+{
+	char space[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec data = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &data,
+			     .msg_iovlen = 1,
+			     .msg_control = space,
+			     .msg_controllen = sizeof(space)};
+	int file;
+
+	if (recvmsg(end, &msg, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&msg))
+		bench_fail("the host");
+	memcpy(&file, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(file));
+	return file;
+}
+
+/*
+ * The process whose context it is, on processor 0, until it is killed. One of its own: what serves the contexts of this process, if earlier
+ * groups have opened one, runs anywhere.
+ */
+static pid_t start_host(struct setting *s)
+{
+	struct iommu_ioas_alloc ioas = {.size = sizeof(ioas)};
+	pid_t child;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		bench_fail("socketpair");
+	child = fork();
+	if (!child) {
+		pin_to(0); /* so is what serves */
+		s->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+		if (s->iommu < 0 || ioctl(s->iommu, IOMMU_IOAS_ALLOC, &ioas))
+			bench_fail("/dev/iommu");
+		send_file(ends[1], s->iommu);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	s->iommu = receive_file(ends[0]);
+	close(ends[0]);
+	return child;
 }
 
 static void row(const char *name, struct setting s, double goal)
@@ -123,24 +189,22 @@ static void row(const char *name, struct setting s, double goal)
 
 void bench_remote(void)
 {
-	struct iommu_ioas_alloc ioas = {.size = sizeof(ioas)};
 	struct setting s = {.count = bench_count(2000)};
 	cpu_set_t all;
+	pid_t host;
 
 	sched_getaffinity(0, sizeof(all), &all);
 	s.answer = mmap(NULL, sizeof(*s.answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
 	if (s.answer == MAP_FAILED)
 		bench_fail("mmap");
-	pin_to(0); /* so is what serves */
-	s.iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
-	if (s.iommu < 0 || ioctl(s.iommu, IOMMU_IOAS_ALLOC, &ioas))
-		bench_fail("/dev/iommu");
+	host = start_host(&s);
 	row("call to another process, one processor", s, 5000);
 	s.cpu = 1;
 	if (CPU_ISSET(1, &all))
 		row("call to another process, across", s, 1000);
 	close(s.iommu);
+	kill(host, SIGKILL);
+	waitpid(host, NULL, 0);
 	munmap(s.answer, sizeof(*s.answer));
-	sched_setaffinity(0, sizeof(all), &all);
 }
