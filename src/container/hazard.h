@@ -11,7 +11,7 @@
  *
  * A writer first makes the translation impossible to find, then waits for those who may have found it before:
  *
- *	imap_remove(map, iova);				and what else leads there: caches' generation, page tables
+ *	imap_remove(map, iova);				and what else leads there: caches' versions, page tables
  *	hazard_wait(hazard, iova, last);
  *	give back the memory
  *

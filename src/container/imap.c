@@ -15,7 +15,8 @@ void imap_init(struct imap *map)
 	map->store = (struct imap_store){};
 	imap_forget_path(map);
 	atomic_init(&map->root, NULL);
-	atomic_init(&map->generation, 0);
+	for (unsigned int i = 0; i < IMAP_PARTS; i++)
+		atomic_init(&map->versions[i].number, 0);
 }
 
 void imap_done(struct imap *map)
@@ -36,11 +37,17 @@ static struct imap_entry entry_at(const struct imap_node *leaf, unsigned int i)
 }
 
 /* After a removal or a change, so that what a reader looked up before it has a smaller number. */
-void imap_touch(struct imap *map)
+void imap_touch(struct imap *map, uint64_t first, uint64_t last)
 {
-	uint64_t generation = atomic_load_explicit(&map->generation, memory_order_relaxed);
+	uint64_t part = first >> IMAP_PART_SHIFT, parts = (last >> IMAP_PART_SHIFT) - part + 1;
 
-	atomic_store_explicit(&map->generation, generation + 1, memory_order_release);
+	for (uint64_t i = 0; i < parts && i < IMAP_PARTS; i++) {
+		_Atomic uint64_t *version = &map->versions[(part + i) % IMAP_PARTS].number;
+
+		atomic_store_explicit(version,
+				      atomic_load_explicit(version, memory_order_relaxed) + 1,
+				      memory_order_release);
+	}
 }
 
 /*
@@ -158,6 +165,7 @@ void *imap_remove(struct imap *map, uint64_t first)
 {
 	struct imap_path *path = find_exact(map, first);
 	unsigned int slot = path->index[0] - 1;
+	uint64_t last = node_extent(path->node[0], slot);
 	void *value = node_link(path->node[0], slot);
 	bool other_leaf = raise_key(path, map->levels);
 
@@ -165,7 +173,7 @@ void *imap_remove(struct imap *map, uint64_t first)
 	map->count--;
 	if (other_leaf)
 		widen_gap_at(map, first);
-	imap_touch(map);
+	imap_touch(map, first, last);
 	return value;
 }
 
@@ -177,7 +185,7 @@ void *imap_replace(struct imap *map, uint64_t first, void *value)
 
 	assert(value);
 	node_set_link(path->node[0], slot, value);
-	imap_touch(map);
+	imap_touch(map, first, node_extent(path->node[0], slot));
 	return old;
 }
 
@@ -195,7 +203,7 @@ int imap_cut(struct imap *map, uint64_t first, uint64_t at, void *low, void *hig
 		return rc;
 	imap_divide(map, path, slot, slots);
 	map->count++;
-	imap_touch(map);
+	imap_touch(map, first, last);
 	return 0;
 }
 

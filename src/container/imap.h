@@ -2,7 +2,7 @@
 /*
  * The interval map behind an IOAS: intervals [first, last] of addresses that do not overlap, each with a pointer.
  *
- * Writers: one at a time, by the owner's lock. Readers: any number, with imap_lookup() and imap_generation() only. They
+ * Writers: one at a time, by the owner's lock. Readers: any number, with imap_lookup() and imap_version() only. They
  * take no lock and never wait for the writer, even if it is stopped in the middle of a change: they see the map as it was
  * before the change or after it. What a value points to is the owner's business: see container/hazard.h for how its memory
  * is kept until the last reader has left.
@@ -46,10 +46,22 @@ struct imap_path {
 	bool searched;
 };
 
+/*
+ * What readers remember of a map is good for as long as the version is the same of the part of the addresses that it is from. There are several, each in a line
+ * of the caches, so that a change disturbs only readers nearby.
+ */
+#define IMAP_PARTS	16
+#define IMAP_PART_SHIFT 21 /* log2 of the addresses that follow each other in a part */
+
+struct imap_version {
+	_Atomic uint64_t number;
+	char apart[56];
+};
+
 struct imap {
 	struct imap_node *_Atomic root; /* NULL if the map is empty */
-	_Atomic uint64_t generation;
-	char apart[64];	     /* readers' words from the writer's: two lines of the caches */
+	char apart[56];			/* readers' words from each other, and from the writer's */
+	struct imap_version versions[IMAP_PARTS];
 	unsigned int levels; /* of nodes; 0 if the map is empty */
 	size_t count;	     /* entries */
 	struct imap_path finger;
@@ -104,16 +116,17 @@ bool imap_next_gap(const struct imap *map, uint64_t from, uint64_t min_length, u
 /* Reader: the entry that holds the address `at`. False if there is none. */
 bool imap_lookup(const struct imap *map, uint64_t at, struct imap_entry *ret_entry);
 
-/* Writer: what a value points to has changed, so that readers must not use what they remember: imap_generation() grows. */
-void imap_touch(struct imap *map);
+/* Writer: what the values of [first, last] point to has changed, so that readers must not use what they remember. */
+void imap_touch(struct imap *map, uint64_t first, uint64_t last);
 
 /*
- * Reader: a number that has grown when imap_remove(), imap_replace(), imap_cut() or imap_touch() returns; imap_insert() leaves it. A reader that takes
- * the number, then looks up, may keep the entry and use it again for as long as the number is still the same.
+ * Reader: a number that has grown when imap_remove(), imap_replace(), imap_cut() or imap_touch() of a range with this address returns; imap_insert() leaves it.
+ * A reader that takes the number, then looks up this address, may keep the entry and use it again, for all of its addresses, for as long as the number is
+ * still the same. The word is there as long as the map.
  */
-static inline uint64_t imap_generation(const struct imap *map)
+static inline const _Atomic uint64_t *imap_version(const struct imap *map, uint64_t at)
 {
-	return atomic_load_explicit(&map->generation, memory_order_acquire);
+	return &map->versions[(at >> IMAP_PART_SHIFT) % IMAP_PARTS].number;
 }
 
 #endif

@@ -84,18 +84,18 @@ static const struct dma_hit *look_up(struct dma_port *port, uint32_t pasid, uint
 {
 	uint64_t changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
 	struct hwpt_paging *paging = find_paging(port->device, pasid);
+	const _Atomic uint64_t *version;
 	struct imap_entry entry;
-	const struct imap *map;
 	struct dma_hit *hit;
 	struct area *area;
-	uint64_t generation;
+	uint64_t seen;
 	char *host;
 
 	if (!paging)
 		return NULL;
-	map = &paging->ioas->areas;
-	generation = imap_generation(map);
-	if (!imap_lookup(map, iova, &entry))
+	version = imap_version(&paging->ioas->areas, iova);
+	seen = atomic_load_explicit(version, memory_order_acquire);
+	if (!imap_lookup(&paging->ioas->areas, iova, &entry))
 		return NULL;
 	area = entry.value;
 	host = atomic_load_explicit(&area->host, memory_order_acquire);
@@ -107,10 +107,10 @@ static const struct dma_hit *look_up(struct dma_port *port, uint32_t pasid, uint
 		.first = entry.first,
 		.span = entry.last - entry.first,
 		.host = host,
-		.map = map,
-		.paging = paging,
-		.generation = generation,
+		.version = version,
+		.seen = seen,
 		.changes = changes,
+		.paging = paging,
 		.pasid = pasid,
 		.perm = area->perm,
 	};
@@ -125,7 +125,7 @@ static inline bool still_good(const struct dma_port *port, const struct dma_hit 
 	/* One branch for all this. Then the map: it is alive while the device's attachments are the same. */
 	return !((iova - hit->first > hit->span) | (pasid ^ hit->pasid) |
 		 (changes != hit->changes)) &&
-	       imap_generation(hit->map) == hit->generation;
+	       atomic_load_explicit(hit->version, memory_order_acquire) == hit->seen;
 }
 
 /* What lies behind an IOVA. */
@@ -236,19 +236,21 @@ static bool find_front(const struct dma_port *port, uint32_t pasid, uint64_t iov
 		       struct dma_hit *ret)
 {
 	struct hwpt_paging *paging = find_paging(port->device, pasid);
-	uint64_t generation, word;
+	const _Atomic uint64_t *version;
+	uint64_t seen, word;
 
 	if (!paging)
 		return false;
-	generation = imap_generation(&paging->ioas->areas);
+	version = imap_version(&paging->ioas->areas, iova);
+	seen = atomic_load_explicit(version, memory_order_acquire);
 	word = dense_get(&paging->ioas->front, iova >> PAGE_SHIFT);
 	*ret = (struct dma_hit){
 		.first = iova & -(uint64_t)PAGE_SIZE,
 		.span = PAGE_SIZE - 1,
 		.host = (char *)(uintptr_t)(word & ~IOAS_FRONT_PERM),
-		.map = &paging->ioas->areas,
+		.version = version,
+		.seen = seen,
 		.paging = paging,
-		.generation = generation,
 		.perm = word & IOAS_FRONT_PERM,
 	};
 	return word;

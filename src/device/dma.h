@@ -21,13 +21,13 @@
 
 /* A translation that a port has used, and what must still be so for it to be good. */
 struct dma_hit {
-	uint64_t first, span; /* IOVAs: the first, and how far the last one is from it */
-	char *host;	      /* of `first` */
-	const struct imap *map;
+	uint64_t first, span;		 /* IOVAs: the first, and how far the last one is from it */
+	char *host;			 /* of `first` */
+	const _Atomic uint64_t *version; /* of the map (imap_version()) */
+	uint64_t seen;
+	uint64_t changes; /* of the device's attachments */
 	struct hwpt_paging *paging;
-	uint64_t generation; /* of the map */
-	uint64_t changes;    /* of the device's attachments */
-	uint32_t pasid;	     /* DMA_NOTHING: none */
+	uint32_t pasid; /* DMA_NOTHING: none */
 	uint32_t perm;
 };
 

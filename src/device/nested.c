@@ -20,9 +20,9 @@ struct nested_hit {
 	uint64_t first, last; /* IOVAs */
 	const _Atomic uint64_t *version;
 	uint64_t seen;
-	const struct imap *map;
-	uint64_t generation; /* of the map */
-	uint64_t changes;    /* of the device's attachments */
+	const _Atomic uint64_t *stage2_version; /* of its map (imap_version()) */
+	uint64_t stage2_seen;
+	uint64_t changes; /* of the device's attachments */
 	uint32_t pasid;
 	uint32_t perm;	  /* enum pt_perm: what both stages allow; 0: none */
 	char *host;	  /* of `first` */
@@ -97,7 +97,7 @@ static bool still_good(const struct dma_port *port, const struct nested_hit *hit
 	       (hit->perm & perm) == perm &&
 	       atomic_load_explicit(&port->device->changes, memory_order_acquire) == hit->changes &&
 	       atomic_load_explicit(hit->version, memory_order_acquire) == hit->seen &&
-	       imap_generation(hit->map) == hit->generation;
+	       atomic_load_explicit(hit->stage2_version, memory_order_acquire) == hit->stage2_seen;
 }
 
 /* What stage 2 leaves of what stage 1 allows. */
@@ -124,8 +124,8 @@ static struct nested_hit both_stages(uint64_t iova, const struct stage1 *page,
 		.last = iova + after,
 		.version = page->version,
 		.seen = page->seen,
-		.map = stage2->map,
-		.generation = stage2->generation,
+		.stage2_version = stage2->version,
+		.stage2_seen = stage2->seen,
 		.perm = limit_perm(page->perm, stage2->perm),
 		.host = stage2->host + (address - before - stage2->first),
 		.address = address - before,

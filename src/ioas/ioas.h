@@ -83,7 +83,7 @@ void ioas_remove_table(struct ioas *ioas, struct ioas_table *table);
 
 /*
  * Where an area of the map is in memory has changed; NULL: DMA takes the slow way. Who takes a pointer away waits for DMA that may use it
- * before the memory goes, as after imap_remove(), and changes the map's generation (imap_touch()).
+ * before the memory goes, as after imap_remove(), and changes the map's versions (imap_touch()).
  */
 void ioas_set_host(struct ioas *ioas, const struct imap_entry *entry, char *host);
 /* An area, whose pointer is set, has come into the map; is about to leave it, or to change its range. */

@@ -52,7 +52,7 @@ static void set_hosts(struct ctx *ctx, bool hide)
 			ioas_set_host(ioas, &entry,
 				      hide ? NULL : pages_host(area->pages, area->offset, len));
 		}
-		imap_touch(&ioas->areas);
+		imap_touch(&ioas->areas, 0, UINT64_MAX);
 	}
 }
 

@@ -197,24 +197,52 @@ static void try_insert(struct imap *map, struct model *model, unsigned int i, un
 		model_set(model, i, size, value);
 }
 
+/* What readers can remember. */
+struct memo {
+	uint64_t version[IMAP_PARTS];
+};
+
+static struct memo memo_of(const struct imap *map)
+{
+	struct memo memo;
+
+	for (unsigned int i = 0; i < IMAP_PARTS; i++)
+		memo.version[i] = *imap_version(map, (uint64_t)i << IMAP_PART_SHIFT);
+	return memo;
+}
+
+/* It is old in the parts that [first, last] has a piece of, and in no others. */
+static void check_old(const struct imap *map, const struct memo *memo, uint64_t first,
+		      uint64_t last)
+{
+	uint64_t pieces = (last >> IMAP_PART_SHIFT) - (first >> IMAP_PART_SHIFT);
+
+	for (uint64_t i = 0; i < IMAP_PARTS; i++) {
+		uint64_t at = i << IMAP_PART_SHIFT;
+		bool old = (i - (first >> IMAP_PART_SHIFT)) % IMAP_PARTS <= pieces;
+
+		assert_int_equal(*imap_version(map, at) > memo->version[i], old);
+	}
+}
+
 static void remove_at(struct imap *map, struct model *model, unsigned int i)
 {
-	uint64_t generation = imap_generation(map);
+	struct memo memo = memo_of(map);
 
 	i = model_start(model, i);
 	assert_ptr_equal(imap_remove(map, address(model, i)), model->value[i]);
-	assert_true(imap_generation(map) > generation);
+	check_old(map, &memo, address(model, i), address(model, i + model->size[i]) - 1);
 	model_clear(model, i);
 }
 
 static void replace_at(struct imap *map, struct model *model, unsigned int i)
 {
-	uint64_t generation = imap_generation(map);
+	struct memo memo = memo_of(map);
 	void *value = some_value(model);
 
 	i = model_start(model, i);
 	assert_ptr_equal(imap_replace(map, address(model, i), value), model->value[i]);
-	assert_true(imap_generation(map) > generation);
+	check_old(map, &memo, address(model, i), address(model, i + model->size[i]) - 1);
 	model->value[i] = value;
 }
 
@@ -222,10 +250,12 @@ static void cut_at(struct imap *map, struct model *model, unsigned int i)
 {
 	unsigned int start = model_start(model, i), size = model->size[start];
 	void *low = some_value(model), *high = some_value(model);
+	struct memo memo = memo_of(map);
 
 	if (start == i)
 		return;
 	assert_int_equal(imap_cut(map, address(model, start), address(model, i), low, high), 0);
+	check_old(map, &memo, address(model, start), address(model, start + size) - 1);
 	model_clear(model, start);
 	model_set(model, start, i - start, low);
 	model_set(model, i, start + size - i, high);
