@@ -27,7 +27,8 @@ int dma_port_init(struct dma_port *port, struct device *device)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < HITS; i++)
 		hits[i] = (struct dma_hit){.pasid = DMA_NOTHING};
-	*port = (struct dma_port){.device = device, .hits = hits, .table.pasid = DMA_NOTHING};
+	*port = (struct dma_port){
+		.device = device, .hits = hits, .last = {hits, hits}, .table.pasid = DMA_NOTHING};
 	rc = nested_init(port);
 	if (!rc)
 		rc = hazard_register(&device->object.ctx->machine->hazard, &port->slot);
@@ -46,11 +47,6 @@ void dma_port_done(struct dma_port *port)
 }
 
 /* ---- translation, inside a section ---- */
-
-static uint32_t perm_for(bool write)
-{
-	return write ? IOMMU_IOAS_MAP_WRITEABLE : IOMMU_IOAS_MAP_READABLE;
-}
 
 /* The page table whose IOAS an address is looked up in: of a RID or PASID, or the stage 2 below it (DMA_STAGE2). */
 static struct hwpt_paging *find_paging(struct device *device, uint32_t pasid)
@@ -117,56 +113,11 @@ static const struct dma_hit *look_up(struct dma_port *port, uint32_t pasid, uint
 	return hit;
 }
 
-static inline bool still_good(const struct dma_port *port, const struct dma_hit *hit,
-			      uint32_t pasid, uint64_t iova)
-{
-	uint64_t changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
-
-	/* One branch for all this. Then the map: it is alive while the device's attachments are the same. */
-	return !((iova - hit->first > hit->span) | (pasid ^ hit->pasid) |
-		 (changes != hit->changes)) &&
-	       atomic_load_explicit(hit->version, memory_order_acquire) == hit->seen;
-}
-
-/* What lies behind an IOVA. */
-struct translation {
-	char *host;
-	uint64_t after; /* bytes that follow this one in the same piece */
-	uint32_t perm;
-	struct hwpt_paging *paging;
-};
-
-static inline struct translation of_hit(const struct dma_hit *hit, uint64_t iova)
-{
-	uint64_t offset = iova - hit->first;
-
-	return (struct translation){hit->host + offset, hit->span - offset, hit->perm, hit->paging};
-}
-
-static __attribute__((noinline)) char *mark_written(char *host, struct hwpt_paging *paging,
-						    uint64_t iova, size_t len)
+__attribute__((noinline)) char *dma_mark(char *host, struct hwpt_paging *paging, uint64_t iova,
+					 size_t len)
 {
 	dirty_mark_pages(paging, iova, iova + len - 1);
 	return host;
-}
-
-/* What a model gets of it: see dma_translate(). */
-static inline char *use(const struct translation *found, uint64_t iova, size_t *len, bool write)
-{
-	if (!(found->perm & perm_for(write)))
-		return NULL;
-	if (found->after < *len - 1)
-		*len = found->after + 1;
-	if (write && atomic_load_explicit(&found->paging->tracking, memory_order_relaxed))
-		return mark_written(found->host, found->paging, iova, *len);
-	return found->host;
-}
-
-static inline char *use_hit(const struct dma_hit *hit, uint64_t iova, size_t *len, bool write)
-{
-	struct translation found = of_hit(hit, iova);
-
-	return use(&found, iova, len, write);
 }
 
 /*
@@ -174,13 +125,25 @@ static inline char *use_hit(const struct dma_hit *hit, uint64_t iova, size_t *le
  * always, save no registers for the last.
  */
 
-/* By the map, which costs most. */
+/* By an entry, which will be tried first the next time. NULL: there is none, or no permission. */
+static inline char *by_hit(struct dma_port *port, const struct dma_hit *hit, uint64_t iova,
+			   size_t *len, bool write)
+{
+	if (!hit || !(hit->perm & dma_perm(write)))
+		return NULL;
+	port->last[write] = hit;
+	return dma_use_hit(hit, iova, len, write);
+}
+
+/* By what is remembered of smaller areas, and by the map, which costs most. */
 static __attribute__((noinline)) char *by_map(struct dma_port *port, uint32_t pasid, uint64_t iova,
 					      size_t *len, bool write)
 {
-	const struct dma_hit *hit = look_up(port, pasid, iova);
+	const struct dma_hit *hit = small_hit(port, pasid, iova);
 
-	return hit ? use_hit(hit, iova, len, write) : NULL;
+	if (!dma_hit_is_good(port, hit, pasid, iova))
+		hit = look_up(port, pasid, iova);
+	return by_hit(port, hit, iova, len, write);
 }
 
 /* Remembers the page table, so that what stands in front of its map is found at once the next time. */
@@ -194,11 +157,12 @@ static __attribute__((noinline)) char *by_new_table(struct dma_port *port, uint3
 }
 
 /* By the front of the IOAS, which knows single pages where there are many: it needs no memory of the port's. */
-static char *by_front(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+static inline char *by_front(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
+			     bool write)
 {
 	const struct dma_table *table = &port->table;
-	struct translation found;
-	uint64_t word;
+	uint64_t word, left = PAGE_SIZE - page_offset(iova);
+	char *host;
 
 	if (table->pasid != pasid ||
 	    table->changes != atomic_load_explicit(&port->device->changes, memory_order_acquire))
@@ -206,29 +170,29 @@ static char *by_front(struct dma_port *port, uint32_t pasid, uint64_t iova, size
 	word = dense_get(&table->paging->ioas->front, iova >> PAGE_SHIFT);
 	if (!word)
 		return by_map(port, pasid, iova, len, write);
-	found = (struct translation){(char *)(uintptr_t)(word & ~IOAS_FRONT_PERM) +
-					     page_offset(iova),
-				     iova | (PAGE_SIZE - 1), word & IOAS_FRONT_PERM, table->paging};
-	return use(&found, iova, len, write);
+	if (!(word & dma_perm(write)))
+		return NULL;
+	if (left < *len)
+		*len = left;
+	host = (char *)(uintptr_t)(word & ~IOAS_FRONT_PERM) + page_offset(iova);
+	if (write && atomic_load_explicit(&table->paging->tracking, memory_order_relaxed))
+		return dma_mark(host, table->paging, iova, *len);
+	return host;
 }
 
-/* What the port remembers of stage 2, or NULL. */
-static inline const struct dma_hit *remembered(const struct dma_port *port, uint32_t pasid,
-					       uint64_t iova)
+/* By the page table of the pasid itself, or stage 2 below it. */
+static inline char *by_table(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
+			     bool write)
 {
 	const struct dma_hit *hit = large_hit(port, pasid, iova);
 
-	if (__builtin_expect(still_good(port, hit, pasid, iova), 1))
-		return hit;
-	hit = small_hit(port, pasid, iova);
-	return still_good(port, hit, pasid, iova) ? hit : NULL;
+	return dma_hit_is_good(port, hit, pasid, iova) ? by_hit(port, hit, iova, len, write)
+						       : by_front(port, pasid, iova, len, write);
 }
 
 char *dma_stage2(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
-	const struct dma_hit *hit = remembered(port, pasid, iova);
-
-	return hit ? use_hit(hit, iova, len, write) : by_front(port, pasid, iova, len, write);
+	return by_table(port, pasid, iova, len, write);
 }
 
 /* The page in front of the map. */
@@ -254,6 +218,17 @@ static bool find_front(const struct dma_port *port, uint32_t pasid, uint64_t iov
 		.perm = word & IOAS_FRONT_PERM,
 	};
 	return word;
+}
+
+/* What the port remembers of stage 2, or NULL. */
+static const struct dma_hit *remembered(const struct dma_port *port, uint32_t pasid, uint64_t iova)
+{
+	const struct dma_hit *hit = large_hit(port, pasid, iova);
+
+	if (dma_hit_is_good(port, hit, pasid, iova))
+		return hit;
+	hit = small_hit(port, pasid, iova);
+	return dma_hit_is_good(port, hit, pasid, iova) ? hit : NULL;
 }
 
 bool dma_stage2_find(struct dma_port *port, uint32_t pasid, uint64_t iova, struct dma_hit *ret)
@@ -294,19 +269,12 @@ static __attribute__((noinline)) char *by_process(struct dma_port *port, uint32_
 	return translate(port, pasid, iova, len, write ? PT_WRITE : PT_READ);
 }
 
-char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
+char *dma_search(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
-	const struct dma_hit *hit = NULL;
-	bool nested = atomic_load_explicit(&port->device->nested, memory_order_relaxed);
-
-	/* A PASID that is a process's has no page table, so nothing of it is remembered. */
-	if (__builtin_expect(!nested, 1))
-		hit = remembered(port, pasid, iova);
-	if (__builtin_expect(!!hit, 1))
-		return use_hit(hit, iova, len, write);
-	if (nested || pasid)
+	if (atomic_load_explicit(&port->device->nested, memory_order_relaxed) || pasid)
 		return by_process(port, pasid, iova, len, write);
-	return by_front(port, pasid, iova, len, write);
+	/* Compiled for each, so that neither asks which it is. */
+	return write ? by_table(port, 0, iova, len, true) : by_table(port, 0, iova, len, false);
 }
 
 /* ---- copies ---- */
@@ -348,7 +316,7 @@ static int find_target(struct dma_port *port, const struct dma_access *copy, str
 	area = target->entry.value;
 	if (target->entry.last - target->address < target->len - 1)
 		target->len = target->entry.last - target->address + 1;
-	return area->perm & perm_for(writes(copy)) ? 0 : -EFAULT;
+	return area->perm & dma_perm(writes(copy)) ? 0 : -EFAULT;
 }
 
 bool dma_would_fault(struct dma_port *port, uint32_t pasid, uint64_t iova, uint32_t perm)
@@ -402,19 +370,23 @@ static int copy_shared(struct dma_port *port, struct mm *mm, const struct dma_ac
 static int copy_piece(struct dma_port *port, const struct dma_access *copy, size_t *len)
 {
 	uint64_t last = copy->iova + (copy->len - 1);
-	struct mm *mm;
+	const struct dma_hit *hit;
+	struct mm *mm = NULL;
 	char *host;
 	int rc = -EFAULT;
 
 	*len = copy->len;
 	dma_enter(port, copy->iova, last < copy->iova ? UINT64_MAX : last);
-	mm = shared_mm(port, copy->pasid);
+	hit = dma_last_hit(port, copy->pasid, copy->iova, writes(copy));
+	if (!hit)
+		mm = shared_mm(port, copy->pasid);
 	if (mm) {
 		rc = copy_shared(port, mm, copy, len);
 		dma_leave(port);
 		return rc;
 	}
-	host = translate(port, copy->pasid, copy->iova, len, copy->perm);
+	host = hit ? dma_use_hit(hit, copy->iova, len, writes(copy))
+		   : translate(port, copy->pasid, copy->iova, len, copy->perm);
 	if (host)
 		rc = writes(copy) ? guard_copy(host, copy->buf, *len)
 				  : guard_copy(copy->buf, host, *len);

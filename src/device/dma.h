@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <uiommufd/iommufd.h>
+
 #include "container/hazard.h"
 #include "device/device.h"
 
@@ -28,7 +30,7 @@ struct dma_hit {
 	uint64_t changes; /* of the device's attachments */
 	struct hwpt_paging *paging;
 	uint32_t pasid; /* DMA_NOTHING: none */
-	uint32_t perm;
+	uint32_t perm;	/* IOMMU_IOAS_MAP_READABLE | WRITEABLE */
 };
 
 #define DMA_NOTHING UINT32_MAX /* no PASID */
@@ -53,6 +55,7 @@ struct dma_table {
 struct dma_port {
 	struct device *device;
 	struct hazard_slot *slot;
+	const struct dma_hit *last[2]; /* of `hits`: what was read last, and what was written */
 	struct dma_table table;
 	struct dma_hit *hits;	   /* the large ones, then the small ones */
 	struct nested_hit *nested; /* of stage 1 (device/nested.c) */
@@ -85,6 +88,48 @@ struct dma_access {
 /* As dma_read() and dma_write(). */
 int dma_copy(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault);
 
+/* The permission that an area must have. */
+static inline uint32_t dma_perm(bool write)
+{
+	return write ? IOMMU_IOAS_MAP_WRITEABLE : IOMMU_IOAS_MAP_READABLE;
+}
+
+/* What the port remembers, is it still so, and of this address? */
+static inline bool dma_hit_is_good(const struct dma_port *port, const struct dma_hit *hit,
+				   uint32_t pasid, uint64_t iova)
+{
+	/* The device first: the map is alive while its attachments are the same. */
+	return iova - hit->first <= hit->span && pasid == hit->pasid &&
+	       atomic_load_explicit(&port->device->changes, memory_order_acquire) == hit->changes &&
+	       atomic_load_explicit(hit->version, memory_order_acquire) == hit->seen;
+}
+
+/* The entry that was used last, if it is good for this access; or NULL. */
+static inline const struct dma_hit *dma_last_hit(const struct dma_port *port, uint32_t pasid,
+						 uint64_t iova, bool write)
+{
+	const struct dma_hit *hit = port->last[write];
+
+	return dma_hit_is_good(port, hit, pasid, iova) && hit->perm & dma_perm(write) ? hit : NULL;
+}
+
+/* dma_translate() by other ways than what was used last. */
+char *dma_search(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write);
+/* A write of an area whose page table tracks them: marks it. `host` again. */
+char *dma_mark(char *host, struct hwpt_paging *paging, uint64_t iova, size_t len);
+
+/* What lies behind an address of an entry: see dma_translate(). */
+static inline char *dma_use_hit(const struct dma_hit *hit, uint64_t iova, size_t *len, bool write)
+{
+	uint64_t offset = iova - hit->first;
+
+	if (hit->span - offset < *len - 1)
+		*len = hit->span - offset + 1;
+	if (write && atomic_load_explicit(&hit->paging->tracking, memory_order_relaxed))
+		return dma_mark(hit->host + offset, hit->paging, iova, *len);
+	return hit->host + offset;
+}
+
 /*
  * For models that work on memory in place: between dma_enter() and dma_leave(), dma_translate() gives the address behind an IOVA of the
  * range that was entered, good until dma_leave(). *len (in: what is wanted, at least 1) becomes what follows in one piece. NULL: as -EFAULT above, or
@@ -100,7 +145,15 @@ static inline void dma_enter(struct dma_port *port, uint64_t first, uint64_t las
 		hazard_enter(port->slot, first, last);
 }
 
-char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write);
+static inline char *dma_translate(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len,
+				  bool write)
+{
+	const struct dma_hit *hit = dma_last_hit(port, pasid, iova, write);
+
+	if (__builtin_expect(!!hit, 1))
+		return dma_use_hit(hit, iova, len, write);
+	return dma_search(port, pasid, iova, len, write);
+}
 
 static inline void dma_leave(struct dma_port *port)
 {
