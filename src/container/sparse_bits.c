@@ -125,7 +125,7 @@ static void set_word(struct sparse_leaf *leaf, uint64_t index, uint64_t bits)
 	unsigned int word = index / 64 % SPARSE_LEAF_WORDS;
 	uint64_t in_summary = (uint64_t)1 << word % 64;
 
-	if (sparse_leaf_has(leaf, index, bits))
+	if (!(~atomic_load_explicit(&leaf->words[word], memory_order_relaxed) & bits))
 		return;
 	atomic_fetch_or(&leaf->words[word], bits);
 	if (!(atomic_load(&leaf->summary[word / 64]) & in_summary))

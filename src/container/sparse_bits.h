@@ -4,9 +4,10 @@
  * there is no memory, and looking takes no time.
  *
  * Setting may run in any thread at any time. Taking and clearing are for one caller at a time; a bit that is set meanwhile is seen
- * by it or by the next. Memory is kept until sparse_bits_done().
+ * by it or by the next: by the next that begins after sparse_bits_set() of that bit has returned everywhere. So a thread that finds a bit set by another may
+ * rely on it once the other's call has returned. Memory is kept until sparse_bits_done().
  *
- * Cost: where bits were set lately, sparse_bits_has() is four loads; 64 words that are clean are skipped by one.
+ * Cost: where bits were set lately, sparse_bits_has() is three loads; 64 words that are clean are skipped by one.
  */
 #ifndef UIOMMUFD_CONTAINER_SPARSE_BITS_H
 #define UIOMMUFD_CONTAINER_SPARSE_BITS_H
@@ -21,17 +22,17 @@
 #define SPARSE_BLOCK	  4096 /* bits that one word of the summary tells of */
 
 struct sparse_leaf {
-	uint64_t number; /* index of its first bit >> SPARSE_LEAF_SHIFT */
-	_Atomic uint64_t summary[SPARSE_LEAF_WORDS / 64]; /* which words may have bits */
 	_Atomic uint64_t words[SPARSE_LEAF_WORDS];
+	_Atomic uint64_t summary[SPARSE_LEAF_WORDS / 64]; /* which words may have bits */
+	uint64_t number; /* index of its first bit >> SPARSE_LEAF_SHIFT */
 };
 
 /* How many leaves are remembered: what they cover is 1 GiB of pages of 2 KiB. */
 #define SPARSE_RECENT 16
 
 struct sparse_bits {
-	void *_Atomic root;
 	struct sparse_leaf *_Atomic recent[SPARSE_RECENT]; /* used last, by their numbers */
+	void *_Atomic root;
 };
 
 void sparse_bits_done(struct sparse_bits *bits);
@@ -46,23 +47,18 @@ static inline struct sparse_leaf *sparse_bits_recent(const struct sparse_bits *b
 	return leaf && leaf->number == number ? leaf : NULL;
 }
 
-/* Are these bits of the word of `index` set, and does the summary say so? */
-static inline bool sparse_leaf_has(const struct sparse_leaf *leaf, uint64_t index, uint64_t mask)
-{
-	unsigned int word = index / 64 % SPARSE_LEAF_WORDS;
-
-	return !(~atomic_load_explicit(&leaf->words[word], memory_order_relaxed) & mask) &&
-	       atomic_load_explicit(&leaf->summary[word / 64], memory_order_relaxed) >>
-			       (word % 64) &
-		       1;
-}
-
-/* True: setting these bits of the word of `index` would change nothing. False says nothing. */
+/*
+ * True: the bits `mask` << `index` % 64 of a word are set, or being set by another thread, which may not have told the summary yet. False says
+ * nothing.
+ */
 static inline bool sparse_bits_has(const struct sparse_bits *bits, uint64_t index, uint64_t mask)
 {
 	const struct sparse_leaf *leaf = sparse_bits_recent(bits, index);
+	size_t word = index / 64 % SPARSE_LEAF_WORDS;
 
-	return leaf && sparse_leaf_has(leaf, index, mask);
+	return leaf &&
+	       !(~(atomic_load_explicit(&leaf->words[word], memory_order_relaxed) >> index % 64) &
+		 mask);
 }
 
 /* Sets first..last. -ENOMEM: some may not be set. */

@@ -50,12 +50,14 @@ void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 }
 
 /*
- * DMA marks, then copies. When this returns the bytes behind all marks that were set before have been written: the program
- * may look at the memory, and a write that it doesn't see sets a new mark.
+ * DMA marks whole pages, then copies. When this returns all marks that have been begun before can be found, and the bytes behind them have been written.
+ * Before the marks are read that is for who has found another's mark and relied on it; afterwards for the program, which may look at the
+ * memory: a write that it doesn't see sets a new mark.
  */
-static void wait_for_marked(const struct hwpt_paging *paging, uint64_t first, uint64_t last)
+static void wait_for_marks(const struct hwpt_paging *paging, uint64_t first, uint64_t last)
 {
-	hazard_wait(&paging->hwpt.object.ctx->machine->hazard, first, last);
+	hazard_wait(&paging->hwpt.object.ctx->machine->hazard, page_floor(first),
+		    last | (PAGE_SIZE - 1));
 }
 
 /* ---- SET_DIRTY_TRACKING ---- */
@@ -77,7 +79,7 @@ int hwpt_set_dirty_tracking_ioctl(struct ucmd *ucmd)
 		dirty_forget(paging, 0, UINT64_MAX);
 	atomic_store(&paging->tracking, on);
 	if (on)
-		wait_for_marked(paging, 0, UINT64_MAX);
+		wait_for_marks(paging, 0, UINT64_MAX);
 	return 0;
 }
 
@@ -287,6 +289,7 @@ int hwpt_get_dirty_bitmap_ioctl(struct ucmd *ucmd)
 	struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
 	struct bitmap bitmap = {.client = ucmd->client, .data = cmd->data, .base = cmd->iova};
 	struct hwpt_paging *paging;
+	uint64_t last;
 	int rc;
 
 	if (cmd->flags & ~IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR || cmd->__reserved)
@@ -300,8 +303,9 @@ int hwpt_get_dirty_bitmap_ioctl(struct ucmd *ucmd)
 	if (!paging->hwpt.domain->dirty_tracking)
 		return -EOPNOTSUPP;
 	bitmap.shift = __builtin_ctzll(cmd->page_size);
-	report_range(paging, &bitmap, cmd->iova + cmd->length - 1,
-		     !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
-	wait_for_marked(paging, cmd->iova, cmd->iova + cmd->length - 1);
+	last = cmd->iova + cmd->length - 1;
+	wait_for_marks(paging, cmd->iova, last);
+	report_range(paging, &bitmap, last, !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+	wait_for_marks(paging, cmd->iova, last);
 	return 0;
 }

@@ -21,8 +21,7 @@ static inline void dirty_mark_pages(struct hwpt_paging *paging, uint64_t first, 
 	uint64_t unit = page_floor(first) >> shift;
 
 	/* Mostly it is one page, and was marked before. */
-	if ((first ^ last) < PAGE_SIZE &&
-	    sparse_bits_has(&paging->dirty, unit, paging->dirty_page << unit % 64))
+	if ((first ^ last) < PAGE_SIZE && sparse_bits_has(&paging->dirty, unit, paging->dirty_page))
 		return;
 	sparse_bits_set(&paging->dirty, unit, (last | (PAGE_SIZE - 1)) >> shift);
 }
