@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/mm.h"
+
 #include "core/client.h"
 #include "core/file.h"
 
@@ -39,6 +41,17 @@ int machine_open(struct machine *machine, struct client *client, const char *nod
  * RANK_CONTEXTS and RANK_CONTEXT.
  */
 void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len);
+/*
+ * Pages of a file in memory are about to go (ftruncate, a hole). What is pinned of them, through whichever mapping, is taken over first: it is copied, once for
+ * all, out of the file by `fd`, which can be read, or, without one (-1), out of this process's memory at `at`. Locks as above.
+ */
+struct machine_file {
+	struct page_key first; /* the first page that goes */
+	uint64_t npages;
+	int fd;
+	uint64_t at;
+};
+void machine_file_going(struct machine *machine, const struct machine_file *file);
 /* The program has moved memory (mremap): its pages are at `to` now. */
 void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, uint64_t len);
 /* The same of a client's memory, which is another process's. */

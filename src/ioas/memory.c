@@ -82,15 +82,15 @@ static bool next_place(const struct pages *pages, uint64_t at, struct place *ret
 	uint64_t last;
 
 	while (pages_next_pinned(pages, &at, pages->npages - 1, &last)) {
-		run = custody_find(pages->custody, at);
+		run = custody_find(pages_custody(pages), at);
 		if (run && run->memory) {
 			at = run->last + 1;
 			continue;
 		}
 		if (run && run->last < last)
 			last = run->last;
-		for (uint64_t i = at + 1; !run && pages->custody && i <= last; i++)
-			if (custody_find(pages->custody, i))
+		for (uint64_t i = at + 1; !run && pages_custody(pages) && i <= last; i++)
+			if (custody_find(pages_custody(pages), i))
 				last = i - 1;
 		ret_place->first = at;
 		ret_place->last = last;
@@ -121,22 +121,66 @@ static bool cut_place(struct place *place, uint64_t va, uint64_t end)
 
 /* ---- taking memory over ---- */
 
-/* Memory that is taken over: [va, end) of the program's is at `memory` from now on. */
+/* Memory that is taken over: [va, end) of the program's, or of the file, is at `memory` from now on. */
 struct taken {
 	uint64_t va, end;
 	struct custody_memory *memory; /* NULL: it could not be */
 };
 
 struct taking {
-	uint64_t va, end; /* what goes */
-	struct mm *mm;	  /* whose */
+	uint64_t va, end;		 /* what goes: addresses, or the file's offsets */
+	struct mm *mm;			 /* whose; NULL: a file's */
+	const struct machine_file *file; /* or NULL */
 	struct taken *v;
 	size_t n, room;
 };
 
 static bool concerns(const struct taking *taking, const struct pages *pages)
 {
+	if (taking->file)
+		return pages->kind != PAGES_DMABUF;
 	return pages->kind == PAGES_USER && pages->mm == taking->mm;
+}
+
+/* Is that page one of the file's, whichever? Then *ret_offset is where. */
+static bool is_of_file(const struct taking *taking, struct pages *pages, uint64_t page,
+		       uint64_t *ret_offset)
+{
+	const struct page_key *file = &taking->file->first;
+	struct page_key key;
+
+	if (pages_key(pages, page, &key) || key.space != file->space || key.inode != file->inode)
+		return false;
+	*ret_offset = key.page << PAGE_SHIFT;
+	return true;
+}
+
+/* As next_place(), of pages that are the file's: place->va is its offset. */
+static bool next_file_place(const struct taking *taking, struct pages *pages, uint64_t at,
+			    struct place *ret_place)
+{
+	uint64_t last, offset;
+
+	while (pages_next_pinned(pages, &at, pages->npages - 1, &last)) {
+		while (at <= last && !is_of_file(taking, pages, at, &ret_place->va))
+			at++;
+		if (at > last)
+			continue;
+		ret_place->first = ret_place->last = at;
+		while (ret_place->last < last &&
+		       is_of_file(taking, pages, ret_place->last + 1, &offset) &&
+		       offset == ret_place->va + ((ret_place->last + 1 - at) << PAGE_SHIFT))
+			ret_place->last++;
+		return true;
+	}
+	return false;
+}
+
+static bool next_taken_place(const struct taking *taking, struct pages *pages, uint64_t at,
+			     struct place *ret_place)
+{
+	return taking->file ? next_file_place(taking, pages, at, ret_place)
+			    : next_place(pages, at, ret_place);
 }
 
 static void note(struct taking *taking, uint64_t va, uint64_t end)
@@ -165,7 +209,7 @@ static void note_places(struct ctx *ctx, void *arg)
 		struct place place = {0};
 
 		for (uint64_t at = 0;
-		     concerns(taking, sets.v[i]) && next_place(sets.v[i], at, &place);
+		     concerns(taking, sets.v[i]) && next_taken_place(taking, sets.v[i], at, &place);
 		     at = place.last + 1) {
 			struct place part = place;
 
@@ -204,12 +248,29 @@ static void merge(struct taking *taking)
 	taking->n = kept;
 }
 
+/* What can't be read any more stays zero. */
+static void read_file(const struct machine_file *file, uint64_t offset, char *dst, size_t len)
+{
+	uint64_t skip = offset - (file->first.page << PAGE_SHIFT);
+	ssize_t n = 1;
+
+	for (size_t done = 0; file->fd >= 0 && n > 0 && done < len; done += (size_t)n)
+		n = pread(file->fd, dst + done, len - done, (off_t)(offset + done));
+	for (size_t done = 0; file->fd < 0 && done < len; done += PAGE_SIZE)
+		guard_copy(dst + done, (const void *)(uintptr_t)(file->at + skip + done),
+			   PAGE_SIZE);
+}
+
 static char *copy_out(const struct taking *taking, uint64_t va, uint64_t len)
 {
 	char *host = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (host == MAP_FAILED)
 		return NULL;
+	if (taking->file) {
+		read_file(taking->file, va, host, len);
+		return host;
+	}
 	/* Page by page: what can't be read any more (the file behind it was cut) stays zero. */
 	if (mm_read(taking->mm, host, va, len))
 		for (uint64_t at = 0; at < len; at += PAGE_SIZE)
@@ -220,7 +281,7 @@ static char *copy_out(const struct taking *taking, uint64_t va, uint64_t len)
 static void take(const struct taking *taking, struct taken *taken)
 {
 	uint64_t len = taken->end - taken->va;
-	char *host = mm_map_again(taking->mm, taken->va, len);
+	char *host = taking->file ? NULL : mm_map_again(taking->mm, taken->va, len);
 
 	if (!host)
 		host = copy_out(taking, taken->va, len);
@@ -243,7 +304,7 @@ static void repoint(const struct taking *taking, struct pages *pages)
 {
 	struct place place;
 
-	for (uint64_t at = 0; next_place(pages, at, &place); at = place.last + 1) {
+	for (uint64_t at = 0; next_taken_place(taking, pages, at, &place); at = place.last + 1) {
 		struct place part = place;
 		const struct taken *taken;
 
@@ -252,11 +313,10 @@ static void repoint(const struct taking *taking, struct pages *pages)
 		taken = find_taken(taking, part.va);
 		/* More may have been pinned since the places were noted: it was not taken over. */
 		if (taken && taken->memory && cut_place(&part, taken->va, taken->end))
-			custody_set(
-				&pages->custody,
-				(struct custody_run){part.first, part.last,
-						     taken->memory->host + (part.va - taken->va),
-						     taken->memory});
+			pages_set_custody(pages, (struct custody_run){part.first, part.last,
+								      taken->memory->host +
+									      (part.va - taken->va),
+								      taken->memory});
 	}
 }
 
@@ -307,6 +367,15 @@ void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len)
 	mm_put(taking.mm);
 }
 
+void machine_file_going(struct machine *machine, const struct machine_file *file)
+{
+	uint64_t start = file->first.page << PAGE_SHIFT;
+	struct taking taking = {
+		.va = start, .end = start + (file->npages << PAGE_SHIFT), .file = file};
+
+	take_over(machine, &taking);
+}
+
 void machine_client_memory_going(struct machine *machine, struct mm *mm, uint64_t va, uint64_t len)
 {
 	struct taking taking = {.va = page_floor(va), .end = page_ceil(va + len), .mm = mm};
@@ -338,8 +407,8 @@ static void move_places(const struct moving *moving, struct pages *pages)
 		struct place part = place;
 
 		if (cut_place(&part, moving->va, moving->end))
-			custody_set(
-				&pages->custody,
+			pages_set_custody(
+				pages,
 				(struct custody_run){
 					part.first, part.last,
 					(char *)(uintptr_t)(moving->to + (part.va - moving->va)),

@@ -219,7 +219,8 @@ int backing_probe(struct backing *backing, uint64_t start, uint64_t len)
 
 void backing_key(struct backing *backing, uint64_t offset, struct page_key *ret_key)
 {
-	*ret_key = (struct page_key){.space = backing->dev | 1ull << 63,
-				     .inode = backing->ino,
-				     .page = offset >> PAGE_SHIFT};
+	*ret_key =
+		(struct page_key){.space = page_key_space(major(backing->dev), minor(backing->dev)),
+				  .inode = backing->ino,
+				  .page = offset >> PAGE_SHIFT};
 }

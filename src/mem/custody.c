@@ -56,6 +56,16 @@ const struct custody_run *custody_find(const struct custody *custody, uint64_t p
 	return i < custody->n && custody->runs[i].first <= page ? &custody->runs[i] : NULL;
 }
 
+bool custody_meets(const struct custody *custody, uint64_t first, uint64_t last)
+{
+	size_t i;
+
+	if (!custody)
+		return false;
+	i = find_index(custody, first);
+	return i < custody->n && custody->runs[i].first <= last;
+}
+
 /* Room for one more run, and for as many again as custody_drop() may make by cutting each in two. */
 static int make_room(struct custody **custody)
 {
@@ -68,6 +78,8 @@ static int make_room(struct custody **custody)
 	grown = mem_realloc(*custody, sizeof(*grown) + room * sizeof(grown->runs[0]));
 	if (!grown)
 		return -ENOMEM;
+	if (!*custody)
+		grown->backing = NULL;
 	grown->n = n;
 	grown->room = room;
 	*custody = grown;

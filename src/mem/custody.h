@@ -4,7 +4,7 @@
  *
  * An address is not a pin. Before the program's munmap, MADV_DONTNEED or exit takes pinned memory away, we take it over: private memory is
  * copied, since nobody else will see it any more, and a shared mapping is mapped a second time. When the program moves it (mremap), its
- * pages are where they are now. Either way the page-set remembers where.
+ * pages are where they are now. Pages that a file loses (ftruncate, holes) are copied, once for all who have pinned them. Either way the page-set remembers where.
  */
 #ifndef UIOMMUFD_MEM_CUSTODY_H
 #define UIOMMUFD_MEM_CUSTODY_H
@@ -31,13 +31,19 @@ struct custody_run {
 	struct custody_memory *memory; /* NULL: the program's own memory, where it moved it to */
 };
 
+struct backing;
+
 struct custody {
+	struct backing
+		*backing; /* PAGES_FILE: the file, which has no other place then (mem/pages.c) */
 	size_t n, room;
 	struct custody_run runs[]; /* sorted, disjoint */
 };
 
 /* The run that holds `page`, or NULL. `custody` may be NULL. */
 const struct custody_run *custody_find(const struct custody *custody, uint64_t page);
+/* Are any of pages first..last there? */
+bool custody_meets(const struct custody *custody, uint64_t first, uint64_t last);
 /* Adds a run, taking a reference on its memory; what stood there gives way. -ENOMEM: nothing has changed. */
 int custody_set(struct custody **custody, struct custody_run run);
 /* Forgets pages first..last. Never fails: a run that loses its middle is cut in two, for which custody_set() left room. */

@@ -58,12 +58,50 @@ void pages_get(struct pages *pages)
 	pages->refs++;
 }
 
+/* ---- custody ---- */
+
+static struct custody *custody_of(const struct pages *pages)
+{
+	return pages->kind == PAGES_USER || pages->kept ? pages->custody : NULL;
+}
+
+const struct custody *pages_custody(const struct pages *pages)
+{
+	return custody_of(pages);
+}
+
+static struct backing *backing_of(const struct pages *pages)
+{
+	return pages->kept ? pages->custody->backing : pages->backing;
+}
+
+int pages_set_custody(struct pages *pages, struct custody_run run)
+{
+	struct custody *custody = custody_of(pages);
+	int rc = custody_set(&custody, run);
+
+	if (rc)
+		return rc;
+	if (pages->kind == PAGES_FILE && !pages->kept) {
+		custody->backing = pages->backing;
+		pages->kept = true;
+	}
+	pages->custody = custody;
+	return 0;
+}
+
 static void drop_custody(struct pages *pages)
 {
-	if (pages->kind != PAGES_USER)
+	struct custody *custody = custody_of(pages);
+
+	if (!custody)
 		return;
-	custody_free(pages->custody);
-	pages->custody = NULL;
+	if (pages->kept)
+		pages->backing = custody->backing;
+	else
+		pages->custody = NULL;
+	pages->kept = false;
+	custody_free(custody);
 }
 
 void pages_put(struct ctx *ctx, struct pages *pages)
@@ -72,7 +110,7 @@ void pages_put(struct ctx *ctx, struct pages *pages)
 		return;
 	drop_custody(pages);
 	if (pages->kind == PAGES_FILE)
-		backing_put(pages->backing);
+		backing_put(backing_of(pages));
 	else if (pages->kind == PAGES_DMABUF)
 		file_put(&pages->dmabuf->file);
 	if (pages->partial) {
@@ -123,7 +161,7 @@ int pages_probe(struct pages *pages, uint64_t first, uint64_t last, bool write)
 	if (pages->kind == PAGES_USER)
 		return mm_probe(pages->mm, start, len, write);
 	if (pages->kind == PAGES_FILE)
-		return backing_probe(pages->backing, start, len);
+		return backing_probe(backing_of(pages), start, len);
 	return 0;
 }
 
@@ -232,12 +270,7 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 	return 0;
 }
 
-static bool has_custody(const struct pages *pages)
-{
-	return pages->kind == PAGES_USER && pages->custody;
-}
-
-/* Pages that nobody pins any more are again what the program has at their addresses. */
+/* Pages that nobody pins any more are again what the program has at their addresses, or the file. */
 static void drop_unpinned(struct pages *pages, uint64_t first, uint64_t last)
 {
 	while (first <= last) {
@@ -265,7 +298,7 @@ void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t 
 	uncharge(ctx, pages, before - now);
 	if (before && !now)
 		filter_out(ctx, pages);
-	if (has_custody(pages) && now)
+	if (custody_of(pages) && now)
 		drop_unpinned(pages, first, last);
 	else if (!now)
 		drop_custody(pages);
@@ -311,7 +344,7 @@ void pages_charge_back(struct ctx *ctx, struct pages *pages, struct mm *mm, uid_
 
 static char *custody_host(const struct pages *pages, uint64_t offset, uint64_t len)
 {
-	const struct custody_run *run = custody_find(pages->custody, offset >> PAGE_SHIFT);
+	const struct custody_run *run = custody_find(custody_of(pages), offset >> PAGE_SHIFT);
 
 	if (!run || (offset + len - 1) >> PAGE_SHIFT > run->last)
 		return NULL;
@@ -327,12 +360,20 @@ static char *user_host(const struct pages *pages, uint64_t offset, uint64_t len)
 	return (char *)(uintptr_t)(pages->start + offset);
 }
 
+static char *file_host(const struct pages *pages, uint64_t offset, uint64_t len)
+{
+	if (custody_meets(custody_of(pages), offset >> PAGE_SHIFT,
+			  (offset + len - 1) >> PAGE_SHIFT))
+		return custody_host(pages, offset, len);
+	return backing_host(backing_of(pages), pages->start + offset);
+}
+
 char *pages_host(struct pages *pages, uint64_t offset, uint64_t len)
 {
 	if (pages->kind == PAGES_USER)
 		return user_host(pages, offset, len);
 	if (pages->kind == PAGES_FILE)
-		return backing_host(pages->backing, pages->start + offset);
+		return file_host(pages, offset, len);
 	return dmabuf_host(pages->dmabuf, pages->seen, pages->start + offset);
 }
 
@@ -365,7 +406,7 @@ static int copy_piece(struct pages *pages, uint64_t offset, void *buf, size_t le
 /* Pieces that custody may have scattered are copied page by page; everything else in one go. */
 static int copy(struct pages *pages, uint64_t offset, char *buf, size_t len, bool write)
 {
-	if (pages->kind != PAGES_USER || !pages->custody)
+	if (!custody_of(pages))
 		return copy_piece(pages, offset, buf, len, write);
 	while (len) {
 		size_t n = PAGE_SIZE - page_offset(offset);
@@ -415,11 +456,11 @@ int pages_key(struct pages *pages, uint64_t page, struct page_key *ret_key)
 	uint64_t at = pages->start + (page << PAGE_SHIFT);
 	char *host;
 
-	if (pages->kind == PAGES_FILE) {
-		backing_key(pages->backing, at, ret_key);
+	if (pages->kind == PAGES_FILE && !custody_find(custody_of(pages), page)) {
+		backing_key(backing_of(pages), at, ret_key);
 		return 0;
 	}
-	host = pages->kind == PAGES_DMABUF || pages->custody
+	host = pages->kind == PAGES_DMABUF || custody_of(pages)
 		       ? pages_host(pages, page << PAGE_SHIFT, PAGE_SIZE)
 		       : NULL;
 	if (host)

@@ -20,6 +20,7 @@
 
 struct dmabuf;
 struct custody;
+struct custody_run;
 
 enum pages_kind {
 	PAGES_USER,   /* a range of a client's addresses */
@@ -33,6 +34,7 @@ struct pages {
 	uint8_t kind;	    /* enum pages_kind */
 	uint8_t mode;	    /* enum account_mode: decided when it was mapped */
 	bool writable;	    /* MAP asked for WRITEABLE: pages are pinned for writing */
+	bool kept;	    /* PAGES_FILE: `custody` stands, which has the backing */
 	union {
 		uint32_t seen; /* PAGES_DMABUF: revocations when it was mapped */
 		uid_t uid;     /* others: the user that the mapper was then */
@@ -41,8 +43,8 @@ struct pages {
 	uint64_t npages;
 	struct mm *mm; /* the mapper: its memory (PAGES_USER), and who is charged */
 	union {
-		struct custody
-			*custody; /* PAGES_USER: pages that left the program's addresses, or NULL */
+		struct custody *
+			custody; /* pages that left the program's addresses (PAGES_USER; or NULL), or the file */
 		struct backing *backing; /* PAGES_FILE */
 		struct dmabuf *dmabuf;	 /* PAGES_DMABUF */
 	};
@@ -72,6 +74,10 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last);
 bool pages_pinned(const struct pages *pages, uint64_t page);
 uint64_t pages_npinned(const struct pages *pages);
+/* Where pages are that left the program's addresses or their file; NULL: none did. */
+const struct custody *pages_custody(const struct pages *pages);
+/* The pages of a run are there from now on, which takes a reference on its memory. Not for PAGES_DMABUF. -ENOMEM: nothing has changed. */
+int pages_set_custody(struct pages *pages, struct custody_run run);
 /* The first pinned pages within *first..last: moves *first to them and tells where they end. False if there are none. */
 bool pages_next_pinned(const struct pages *pages, uint64_t *first, uint64_t last,
 		       uint64_t *ret_run_last);

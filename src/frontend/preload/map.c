@@ -4,11 +4,13 @@
  * memory goes the core is told, for it may be pinned; after it has changed what was believed of it is forgotten.
  */
 #include "frontend/preload/defer.h"
+#include "frontend/preload/file_pages.h"
 #include "frontend/preload/mapping.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
 #include "frontend/preload/trace.h"
 #include "frontend/preload/view.h"
+#include "mem/page.h"
 
 #include <stdarg.h>
 #include <sys/shm.h>
@@ -17,18 +19,12 @@
 #define MADV_DONTNEED_LOCKED 24
 #endif
 
-/* NULL while this process uses nothing of ours. */
-static struct process *process_if_any(void)
-{
-	return descriptors ? atomic_load_explicit(&descriptors->process, memory_order_acquire)
-			   : NULL;
-}
-
+/* Not where the call is bound to fail: memory stays the program's then. */
 static void going(const void *addr, size_t len)
 {
 	struct process *process = process_if_any();
 
-	if (!process)
+	if (!process || !len || page_offset((uintptr_t)addr))
 		return;
 	defer_begin();
 	machine_memory_going(process->machine, (uintptr_t)addr, len);
@@ -109,6 +105,28 @@ static void moved(const void *from, const void *to, size_t len)
 	defer_end();
 }
 
+static bool overlap(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
+
+	return x < y + page_ceil(b_len) && y < x + page_ceil(a_len);
+}
+
+/* Does mremap() fail before it has unmapped anything? Then nothing goes, and the kernel says why. */
+static bool mremap_refused(const void *old, size_t old_len, size_t new_len, int flags,
+			   const void *fixed)
+{
+	struct process *process = process_if_any();
+	struct page_key key;
+
+	if (!new_len || page_offset((uintptr_t)old) || page_offset((uintptr_t)fixed) ||
+	    (flags & (MREMAP_FIXED | MREMAP_MAYMOVE)) == MREMAP_FIXED)
+		return true;
+	if (flags & MREMAP_FIXED && overlap(old, old_len, fixed, new_len))
+		return true;
+	return process && mm_key(process->client.mm, (uintptr_t)old, &key) == -EFAULT;
+}
+
 SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 {
 	void *addr, *fixed = NULL;
@@ -119,6 +137,8 @@ SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 		fixed = va_arg(list, void *);
 		va_end(list);
 	}
+	if (mremap_refused(old, old_len, new_len, flags, fixed))
+		return REAL(mremap)(old, old_len, new_len, flags, fixed);
 	if (!mapping_may_move(old, old_len, new_len, flags))
 		return MAP_FAILED;
 	if (flags & MREMAP_FIXED) {
@@ -157,35 +177,19 @@ SHIM int madvise(void *addr, size_t length, int advice)
 {
 	int rc;
 
-	if (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE ||
-	    advice == MADV_REMOVE)
+	if (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE)
 		going(addr, length);
+	if (advice == MADV_REMOVE)
+		file_pages_removed(addr, length);
 	rc = REAL(madvise)(addr, length, advice);
 	changed(addr, length);
 	return rc;
 }
 
-/* Of these the range isn't known. */
-
+/* The range isn't known. */
 SHIM int shmdt(const void *addr)
 {
 	int rc = REAL(shmdt)(addr);
-
-	changed(NULL, SIZE_MAX);
-	return rc;
-}
-
-SHIM int ftruncate(int fd, off_t length)
-{
-	int rc = REAL(ftruncate)(fd, length);
-
-	changed(NULL, SIZE_MAX);
-	return rc;
-}
-
-SHIM int ftruncate64(int fd, off64_t length)
-{
-	int rc = REAL(ftruncate64)(fd, length);
 
 	changed(NULL, SIZE_MAX);
 	return rc;

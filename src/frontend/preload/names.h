@@ -97,6 +97,10 @@
 	F(int, shmdt, (const void *addr), (addr))                                                  \
 	F(int, ftruncate, (int fd, off_t length), (fd, length))                                    \
 	F(int, ftruncate64, (int fd, off64_t length), (fd, length))                                \
+	F(int, fallocate, (int fd, int mode, off_t offset, off_t length),                          \
+	  (fd, mode, offset, length))                                                              \
+	F(int, fallocate64, (int fd, int mode, off64_t offset, off64_t length),                    \
+	  (fd, mode, offset, length))                                                              \
 	F(int, sigaction, (int sig, const struct sigaction *act, struct sigaction *old),           \
 	  (sig, act, old))                                                                         \
 	F(sighandler_t, signal, (int sig, sighandler_t handler), (sig, handler))                   \

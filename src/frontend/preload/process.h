@@ -17,6 +17,13 @@ struct process {
 	struct remotes remotes;	 /* services of other processes that it uses */
 };
 
+/* NULL while this process uses nothing of ours. */
+static inline struct process *process_if_any(void)
+{
+	return descriptors ? atomic_load_explicit(&descriptors->process, memory_order_acquire)
+			   : NULL;
+}
+
 /* client.c: the process's own descriptors, for the core. */
 extern const struct client_ops process_client_ops;
 /* ... and for the services of others. */

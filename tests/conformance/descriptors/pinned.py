@@ -55,6 +55,12 @@ class Context:
         self.test(ACCESS_RW, self.access, iova, length, ctypes.addressof(into), 0)
         return into.raw
 
+    def read_pinned(self, iova, length):
+        """The pages themselves, whatever is at the mapper's addresses by now."""
+        into = ctypes.create_string_buffer(length)
+        self.test(ACCESS_RW, self.access, iova, length, ctypes.addressof(into), 4)
+        return into.raw
+
     def write(self, iova, data):
         self.test(ACCESS_RW, self.access, iova, len(data), ctypes.addressof(ctypes.create_string_buffer(data)), 1)
 
@@ -72,6 +78,62 @@ def test_in_one_process():
     assert context.read(IOVA, 5) == b"hello"
     context.write(IOVA + PAGE, b"there")
     assert area[PAGE:PAGE + 5] == b"there"
+
+
+libc = ctypes.CDLL(None, use_errno=True)
+PUNCH = 3  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+MADV_REMOVE, F_ADD_SEALS, F_SEAL_SHRINK = 9, 1033, 2
+
+
+def file_loses(how):
+    """Devices go on seeing pages of a file that goes without them; the program sees zeros."""
+    context = Context()
+    fd = os.memfd_create("lost", os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, 4 * PAGE)
+    area = mmap.mmap(fd, 4 * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    area[PAGE:PAGE + 4] = b"kept"
+    area[3 * PAGE:3 * PAGE + 4] = b"file"
+    context.map(address, 4 * PAGE)
+    how(fd, address)
+    os.ftruncate(fd, 4 * PAGE)
+    assert area[PAGE:PAGE + 4] == bytes(4)
+    assert context.read_pinned(IOVA + PAGE, 4) == b"kept"
+    area[PAGE:PAGE + 4] = b"newer"[:4]
+    assert context.read_pinned(IOVA + PAGE, 4) == b"kept"
+
+
+def test_files_that_are_cut():
+    file_loses(lambda fd, address: os.ftruncate(fd, PAGE))
+
+
+def test_files_with_holes():
+    file_loses(lambda fd, address: libc.fallocate(fd, PUNCH, ctypes.c_long(PAGE), ctypes.c_long(2 * PAGE)))
+
+
+def test_memory_that_is_removed():
+    file_loses(lambda fd, address: libc.madvise(ctypes.c_void_p(address + PAGE), PAGE, MADV_REMOVE))
+
+
+def test_calls_that_fail_take_nothing():
+    """Devices and the program go on sharing the memory."""
+    context = Context()
+    fd = os.memfd_create("sealed", os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, 2 * PAGE)
+    area = mmap.mmap(fd, 2 * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    context.map(address, 2 * PAGE)
+    fcntl.fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK)
+    assert error_of(os.ftruncate, fd, 0) == errno.EPERM
+    libc.mremap.restype = ctypes.c_void_p
+    for old, new in ((address, address + PAGE), (address + 1, address), (0x10000, address)):
+        assert libc.mremap(ctypes.c_void_p(old), ctypes.c_size_t(2 * PAGE), ctypes.c_size_t(2 * PAGE), 3,
+                           ctypes.c_void_p(new)) == 2**64 - 1
+    assert libc.munmap(ctypes.c_void_p(address + 1), PAGE) == -1
+    area[0:4] = b"both"
+    assert context.read_pinned(IOVA, 4) == b"both"
+    context.write(IOVA + PAGE, b"ways")
+    assert area[PAGE:PAGE + 4] == b"ways"
 
 
 def host_goes(flags, how):

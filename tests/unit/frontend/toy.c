@@ -323,6 +323,10 @@ void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len)
 {
 }
 
+void machine_file_going(struct machine *machine, const struct machine_file *file)
+{
+}
+
 void machine_memory_moved(struct machine *machine, uint64_t from, uint64_t to, uint64_t len)
 {
 }

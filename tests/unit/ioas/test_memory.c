@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "core/machine_impl.h"
 #include "world.h"
@@ -288,6 +290,114 @@ static void shared_memory_that_is_unmapped(void **state)
 	munmap(at[1], 2 * WORLD_PAGE);
 }
 
+static long map_fd(struct fixture *f, int fd, uint64_t iova)
+{
+	struct iommu_ioas_map_file cmd = {.size = sizeof(cmd),
+					  .flags = RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+					  .ioas_id = f->ioas,
+					  .fd = fd,
+					  .length = WORLD_PAGE,
+					  .iova = iova};
+
+	return bench_ioctl(&f->bench, IOMMU_IOAS_MAP_FILE, &cmd);
+}
+
+/* A file of four pages, mapped through its descriptor and, from the second page on, through the program's addresses. */
+static char *map_file_twice(struct fixture *f, int fd)
+{
+	struct iommu_ioas_map_file cmd = {.size = sizeof(cmd),
+					  .flags = RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+					  .ioas_id = f->ioas,
+					  .fd = fd,
+					  .length = 4 * WORLD_PAGE,
+					  .iova = IOVA};
+	char *at;
+
+	assert_int_equal(ftruncate(fd, 4 * WORLD_PAGE), 0);
+	at = mmap(NULL, 4 * WORLD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	for (int i = 0; i < 4; i++)
+		at[i * WORLD_PAGE + 5] = (char)('a' + i);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_IOAS_MAP_FILE, &cmd), 0);
+	bench_map(&f->bench, f->ioas, at + WORLD_PAGE, 3 * WORLD_PAGE, IOVA + 4 * WORLD_PAGE, RW);
+	return at;
+}
+
+static void write_as_device(struct fixture *f, unsigned int page, char byte)
+{
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + page * WORLD_PAGE + 5, &byte, 1,
+				  MOCK_ACCESS_RW_SLOW_PATH | MOCK_ACCESS_RW_WRITE),
+			 0);
+}
+
+static void file_going(struct fixture *f, int fd, const char *at, uint64_t first, uint64_t npages)
+{
+	struct machine_file file = {
+		.npages = npages, .fd = at ? -1 : fd, .at = (uintptr_t)at + first * WORLD_PAGE};
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	file.first = (struct page_key){page_key_space(major(st.st_dev), minor(st.st_dev)),
+				       st.st_ino, first};
+	machine_file_going(f->bench.machine, &file);
+}
+
+/* Pages of a file that lost them: all who pinned them have the same, and who maps the file now has others. */
+static void files_that_are_cut(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd_create("cut", MFD_CLOEXEC);
+	char *at = map_file_twice(f, fd);
+
+	file_going(f, fd, NULL, 2, 2);
+	assert_int_equal(ftruncate(fd, 2 * WORLD_PAGE), 0);
+	assert_int_equal(ftruncate(fd, 4 * WORLD_PAGE), 0);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(seen_at(f, i), 'a' + i);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(seen_at(f, 4 + i), 'b' + i);
+	/* Page 2 is the same one by both ways, page 1 the program's too. */
+	write_as_device(f, 2, 'X');
+	assert_int_equal(seen_at(f, 5), 'X');
+	assert_int_equal(at[2 * WORLD_PAGE + 5], 0);
+	at[WORLD_PAGE + 5] = 'Y';
+	assert_int_equal(seen_at(f, 1), 'Y');
+	assert_int_equal(seen_at(f, 4), 'Y');
+	/* It goes once more: there is nothing left of the file that is pinned. */
+	file_going(f, fd, NULL, 2, 2);
+	assert_int_equal(seen_at(f, 2), 'X');
+	/* Mapped anew it is the file. */
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 7 * WORLD_PAGE), 7 * WORLD_PAGE);
+	assert_int_equal(map_fd(f, fd, IOVA), 0);
+	at[5] = 'n';
+	assert_int_equal(seen_at(f, 0), 'n');
+	munmap(at, 4 * WORLD_PAGE);
+	close(fd);
+}
+
+/* A hole, out of the program's memory; only pages that are pinned are kept, and only as long. */
+static void files_with_holes(void **state)
+{
+	struct fixture *f = *state;
+	int fd = memfd_create("hole", MFD_CLOEXEC);
+	char *at = map_file_twice(f, fd);
+	char byte;
+
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 4 * WORLD_PAGE), 4 * WORLD_PAGE);
+	file_going(f, fd, at, 0, 2);
+	assert_int_equal(madvise(at, 2 * WORLD_PAGE, MADV_REMOVE), 0);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	assert_int_equal(at[WORLD_PAGE + 5], 0);
+	assert_int_equal(seen_at(f, 4), 'b');
+	assert_int_equal(seen_at(f, 5), 'c');
+	/* The mapper's own reads go by its addresses. */
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 4 * WORLD_PAGE + 5, &byte, 1, 0), 0);
+	assert_int_equal(byte, 0);
+	munmap(at, 4 * WORLD_PAGE);
+	close(fd);
+}
+
 static void memory_that_nobody_pinned(void **state)
 {
 	struct fixture *f = *state;
@@ -304,18 +414,6 @@ static void memory_that_nobody_pinned(void **state)
 }
 
 /* ---- dma-bufs (7.14) ---- */
-
-static long map_fd(struct fixture *f, int fd, uint64_t iova)
-{
-	struct iommu_ioas_map_file cmd = {.size = sizeof(cmd),
-					  .flags = RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-					  .ioas_id = f->ioas,
-					  .fd = fd,
-					  .length = WORLD_PAGE,
-					  .iova = iova};
-
-	return bench_ioctl(&f->bench, IOMMU_IOAS_MAP_FILE, &cmd);
-}
 
 static void set_revoked(struct fixture *f, int fd, uint32_t revoked)
 {
@@ -413,6 +511,8 @@ int main(void)
 		TEST(memory_that_is_dropped),
 		TEST(memory_that_moves),
 		TEST(shared_memory_that_is_unmapped),
+		TEST(files_that_are_cut),
+		TEST(files_with_holes),
 		TEST(memory_that_nobody_pinned),
 		TEST(dmabufs_are_revoked),
 		TEST(processes_change),

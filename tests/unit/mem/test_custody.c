@@ -28,6 +28,12 @@ static char *place(uint64_t n)
 
 static void compare(const struct custody *custody, char *const *hosts)
 {
+	uint64_t first = rnd(PAGES), last = first + rnd(PAGES - first);
+	bool any = false;
+
+	for (uint64_t i = first; i <= last; i++)
+		any = any || hosts[i];
+	assert_int_equal(custody_meets(custody, first, last), any);
 	for (uint64_t i = 0; i < PAGES; i++) {
 		const struct custody_run *run = custody_find(custody, i);
 		char *host = run ? run->host + ((i - run->first) << PAGE_SHIFT) : NULL;
