@@ -67,14 +67,16 @@ int mock_op_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	uint64_t iova = cmd->check_map.iova, length = cmd->check_map.length;
 	uint64_t uptr = cmd->check_map.uptr, end;
 	struct hwpt_paging *paging;
+	uint64_t page;
 
 	paging = hwpt_find_paging(ucmd->ctx, cmd->id);
 	if (!paging)
 		return -ENOENT;
-	if ((iova | length | uptr) & (MOCK_PAGE_SIZE - 1) ||
-	    __builtin_add_overflow(uptr, length, &end))
+	/* By the table's own smallest page. */
+	page = paging->table.page_sizes & -paging->table.page_sizes;
+	if ((iova | length | uptr) & (page - 1) || __builtin_add_overflow(uptr, length, &end))
 		return -EINVAL;
-	for (uint64_t at = 0; at < length; at += MOCK_PAGE_SIZE) {
+	for (uint64_t at = 0; at < length; at += page) {
 		int rc = check_byte(paging->ioas, ucmd->client, iova + at, uptr + at);
 
 		if (rc)

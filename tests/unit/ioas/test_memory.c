@@ -413,6 +413,61 @@ static void memory_that_nobody_pinned(void **state)
 			 -EFAULT);
 }
 
+/* ---- looking from outside ---- */
+
+static long check_map(struct bench *bench, uint32_t hwpt, const char *memory, uint64_t offset,
+		      uint64_t length)
+{
+	struct iommu_test_cmd cmd = {.op = IOMMU_TEST_OP_MD_CHECK_MAP,
+				     .id = hwpt,
+				     .check_map = {.iova = IOVA + offset,
+						   .length = length,
+						   .uptr = (uintptr_t)memory + offset}};
+
+	return bench_test(bench, &cmd);
+}
+
+/* Recorded: ranges are checked by the table's own smallest page. */
+static void tables_are_checked_by_their_pages(void **state)
+{
+	struct fixture *f = *state;
+	struct bench_device device = bench_plug(&f->bench, f->ioas, 0);
+	struct iommu_hwpt_selftest data = {.pagetable_type = MOCK_IOMMUPT_HUGE};
+	struct iommu_hwpt_alloc alloc = {.size = sizeof(alloc),
+					 .dev_id = device.dev,
+					 .pt_id = f->ioas,
+					 .data_type = IOMMU_HWPT_DATA_SELFTEST,
+					 .data_len = sizeof(data),
+					 .data_uptr = (uintptr_t)&data};
+
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_HWPT_ALLOC, &alloc), 0);
+	assert_int_equal(check_map(&f->bench, device.hwpt, f->memory, 2048, 2048), 0);
+	assert_int_equal(check_map(&f->bench, alloc.out_hwpt_id, f->memory, 4096, 4096), 0);
+	assert_int_equal(check_map(&f->bench, alloc.out_hwpt_id, f->memory, 2048, 4096), -EINVAL);
+	assert_int_equal(check_map(&f->bench, alloc.out_hwpt_id, f->memory, 4096, 2048), -EINVAL);
+}
+
+/* Recorded: an access is its own context's, whichever context is asked. */
+static void accesses_of_other_contexts(void **state)
+{
+	struct fixture *f = *state;
+	struct file *own = f->bench.file;
+	uint32_t ioas;
+	char byte = 0;
+
+	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
+	assert_int_equal(machine_open(f->bench.machine, &f->bench.client, "iommu", &f->bench.file),
+			 0);
+	ioas = bench_ioas(&f->bench);
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA, &byte, 1, 0), 0);
+	assert_int_equal(byte, 1);
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 0x100000, &byte, 1, 0), -ENOENT);
+	assert_int_equal(bench_destroy(&f->bench, ioas), 0);
+	file_put(f->bench.file);
+	f->bench.file = own;
+}
+
 /* ---- dma-bufs (7.14) ---- */
 
 static void set_revoked(struct fixture *f, int fd, uint32_t revoked)
@@ -514,6 +569,8 @@ int main(void)
 		TEST(files_that_are_cut),
 		TEST(files_with_holes),
 		TEST(memory_that_nobody_pinned),
+		TEST(tables_are_checked_by_their_pages),
+		TEST(accesses_of_other_contexts),
 		TEST(dmabufs_are_revoked),
 		TEST(processes_change),
 	};
