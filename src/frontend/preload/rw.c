@@ -128,15 +128,19 @@ SHIM_TRANSFER(__pread_chk, (int fd, void *buf, size_t count, off_t at, size_t si
 SHIM_TRANSFER(__pread64_chk, (int fd, void *buf, size_t count, off64_t at, size_t size),
 	      (fd, buf, count, at, size), false, POSITION(at))
 
-/* From its first use on the process's guard stands. */
-static bool is_ours(int fd)
+/* From its first use on the process's guard stands. -ENOENT: not ours. -EINVAL: the file has no bytes, which is told before all else. */
+static int look_at(int fd, bool write)
 {
 	struct descriptor descriptor;
 	int rc = descriptor_find(fd, &descriptor);
 
-	if (!rc)
-		descriptor_done(&descriptor);
-	return rc != -ENOENT;
+	if (rc)
+		return rc;
+	if (descriptor.local && !(write ? (void *)descriptor.local->file->ops->write
+					: (void *)descriptor.local->file->ops->read))
+		rc = -EINVAL;
+	descriptor_done(&descriptor);
+	return rc;
 }
 
 /*
@@ -187,9 +191,12 @@ static bool vector_ours(const struct vector *vector, ssize_t *ret_rc)
 	struct iovec iov;
 
 	if (descriptor_slot(vector->fd) == SLOT_FOREIGN || vector->n <= 0 || vector->n > IOV_MAX ||
-	    vector->at < NO_POSITION || !is_ours(vector->fd))
+	    vector->at < NO_POSITION)
 		return false;
-	*ret_rc = check_vector(vector);
+	rc = look_at(vector->fd, vector->write);
+	if (rc == -ENOENT)
+		return false;
+	*ret_rc = rc ? rc : check_vector(vector);
 	if (*ret_rc)
 		return true;
 	for (int i = 0; i < vector->n; i++) {

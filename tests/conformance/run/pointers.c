@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every call of our descriptors and nodes that takes a pointer, with pointers that lead nowhere: EFAULT, where the kernel itself says so, and never a signal.
+ * Every call of our descriptors and nodes that takes a pointer, with pointers that lead nowhere: EFAULT, and never a signal. The kernel gives the same.
  * Each in a child. With an argument it prints what is answered instead of judging, so that a real kernel can be asked the same.
  *
  * What the C library reads by itself (times, sets of signals that are changed, messages' names) is not here: there bad pointers are fatal on Linux, too.
@@ -99,8 +99,6 @@ CALL(readv_two, readv(queue, bad, 2))
 CALL(writev, writev(queue, bad, 1))
 CALL(preadv2, preadv2(queue, bad, 1, -1, 0))
 CALL(pwritev2, pwritev2(queue, bad, 1, -1, 0))
-CALL(iommu_readv, readv(iommu, bad, 1))
-CALL(iommu_writev, writev(iommu, bad, 1))
 CALL(pipe_readv, readv(pair[0], bad, 1))
 
 static long do_readv_buffer(void *bad)
@@ -248,8 +246,6 @@ static const struct row {
 	ROW(writev, IN),
 	ROW(preadv2, IN),
 	ROW(pwritev2, IN),
-	ROW(iommu_readv, IN),
-	ROW(iommu_writev, IN),
 	ROW(pipe_readv, IN),
 	ROW(readv_buffer, OUT),
 	ROW(writev_buffer, IN),
