@@ -48,7 +48,7 @@ static void make_rw(struct gen *g)
 		area.iova += rnd(g, 4096);
 	put(g, "access_rw slot=%u iova=0x%lx len=0x%lx fl=%lu byte=%lu", slot, area.iova,
 	    chance(g, 70) ? rnd(g, 9000) : area.length & 0xffff, flags, rnd(g, 256));
-	add_bad_pointer(g);
+	add_bad_pointer(g, false);
 }
 
 static void make_replace(struct gen *g)

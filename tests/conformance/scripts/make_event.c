@@ -61,7 +61,7 @@ static void make_viommu(struct gen *g)
 			    : rnd(g, 25),
 	    rnd(g, 1000));
 	add_reserved_word(g, 3);
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 static void make_vdevice(struct gen *g)
@@ -141,7 +141,7 @@ static void make_invalidate(struct gen *g)
 	if (chance(g, 3))
 		add(g, " null=1");
 	add_reserved_word(g, 2);
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 static void make_check_iotlb(struct gen *g)

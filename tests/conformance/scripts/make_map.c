@@ -35,7 +35,7 @@ static void make_iova_ranges(struct gen *g)
 {
 	put(g, "iova_ranges id=%u n=%lu", pick(g, K_IOAS), rnd(g, 7));
 	add_reserved_word(g, 2);
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 static void make_allow_iovas(struct gen *g)
@@ -50,7 +50,7 @@ static void make_allow_iovas(struct gen *g)
 	if (chance(g, 25))
 		add(g, ",0x%lx,0x%lx", last + 1 + (rnd(g, 16) << 12), last + (rnd(g, 64) << 12));
 	add_reserved_word(g, 2);
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 static void make_map(struct gen *g)

@@ -9,7 +9,7 @@ static void make_context(struct gen *g)
 
 static void make_memlock(struct gen *g)
 {
-	put(g, "memlock limit=%lu", chance(g, 70) ? (1 + rnd(g, 64)) << 12 : UINT64_C(1) << 40);
+	put(g, "memlock limit=%lu", chance(g, 70) ? (1 + rnd(g, 64)) << 12 : UINT64_C(1) << 22);
 }
 
 static void make_ipc_lock(struct gen *g)

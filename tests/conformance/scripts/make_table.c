@@ -35,7 +35,7 @@ static void make_paging_typed(struct gen *g)
 	put(g, "hwpt_alloc fl=%lu dev=%u pt=%u dtype=0x%x dlen=8 iotlb=0 pt_type=%lu fault=0",
 	    chance(g, 60) ? 0 : rnd(g, 4), pick(g, K_DEV), pick(g, K_IOAS),
 	    IOMMU_HWPT_DATA_SELFTEST, rnd(g, chance(g, 90) ? 2 : 4));
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 static void make_nested(struct gen *g)
@@ -54,7 +54,7 @@ static void make_nested(struct gen *g)
 	    chance(g, 96) ? IOMMU_HWPT_DATA_SELFTEST : (unsigned int)rnd(g, 4),
 	    chance(g, 96) ? 8 : rnd(g, 16), 0x1000 + rnd(g, 8), rnd(g, chance(g, 80) ? 2 : 4),
 	    pick(g, K_FAULTQ));
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 static void make_replace(struct gen *g)
@@ -77,7 +77,7 @@ static void make_hw_info(struct gen *g)
 	    chance(g, 60)   ? 0
 	    : chance(g, 60) ? (unsigned long)IOMMU_HW_INFO_TYPE_SELFTEST
 			    : rnd(g, 5));
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 /* One that is attached, mostly, if there is any. */
@@ -130,7 +130,7 @@ static void make_get_dirty(struct gen *g)
 	    rnd(g, chance(g, 95) ? 2 : 4), area.iova, area.length,
 	    chance(g, 90) ? UINT64_C(2048) << rnd(g, 3) : rnd(g, 9000));
 	add_reserved_word(g, 2);
-	add_bad_pointer(g);
+	add_bad_pointer(g, true);
 }
 
 /*

@@ -114,7 +114,7 @@ void add_reserved_word(struct gen *gen, unsigned int percent)
 		add(gen, " rsv=%u", 1u << rnd(gen, 8));
 }
 
-void add_bad_pointer(struct gen *gen)
+void add_bad_pointer(struct gen *gen, bool edges)
 {
 	static const uint64_t bad[] = {0,
 				       8,
@@ -130,7 +130,8 @@ void add_bad_pointer(struct gen *gen)
 				       B_BASE};
 
 	if (gen->topic == T_ABUSE && chance(gen, 35))
-		add(gen, " ptr=0x%lx", (unsigned long)bad[rnd(gen, sizeof(bad) / sizeof(bad[0]))]);
+		add(gen, " ptr=0x%lx",
+		    (unsigned long)bad[rnd(gen, edges ? sizeof(bad) / sizeof(bad[0]) : 5)]);
 }
 
 static const struct area *known_area(struct gen *gen, uint32_t ioas)

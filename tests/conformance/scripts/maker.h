@@ -75,8 +75,8 @@ uint32_t some_map_flags(struct gen *gen);
 /* Adds a reserved field that is not zero, in so many of a hundred. */
 void add_reserved_word(struct gen *gen, unsigned int percent);
 
-/* Adds a pointer that leads nowhere, in topics that want it. */
-void add_bad_pointer(struct gen *gen);
+/* Adds a pointer that leads nowhere, in topics that want it; `edges`: or to where a part can still be copied. */
+void add_bad_pointer(struct gen *gen, bool edges);
 
 /* A range at or near what is mapped in area.ioas (0: in any, and it is then set), or anywhere. */
 struct area near_area(struct gen *gen, uint32_t ioas);

@@ -27,6 +27,8 @@ void op_run(struct world *world, const char *text)
 	world->result[0] = '\0';
 	args_parse(&args, text);
 	world->read_only = arg(&args, "ro");
+	if (arg_text(&args, "ptr"))
+		world_reset_edges();
 	op = op_find(args.name);
 	if (op)
 		op->run(world, &args);

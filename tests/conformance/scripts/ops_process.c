@@ -32,8 +32,6 @@ static void op_memlock(struct world *world, const struct args *args)
 
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	limit.rlim_cur = arg(args, "limit");
-	if (limit.rlim_cur > limit.rlim_max)
-		limit.rlim_max = limit.rlim_cur;
 	if (setrlimit(RLIMIT_MEMLOCK, &limit))
 		say_errno(world);
 	else

@@ -53,7 +53,15 @@ static void map_edge(uint64_t base)
 	if (mmap((void *)base, 4096, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)base)
 		err(2, "pages for bad pointers");
-	memset((void *)base, 0x5a, 4096);
+}
+
+/* What a call that failed has left there is nobody's promise. */
+void world_reset_edges(void)
+{
+	memset((void *)B_BASE, 0x5a, 4096);
+	mprotect((void *)R_BASE, 4096, PROT_READ | PROT_WRITE);
+	memset((void *)R_BASE, 0x5a, 4096);
+	mprotect((void *)R_BASE, 4096, PROT_READ);
 }
 
 void world_init(struct world *world)
@@ -69,7 +77,7 @@ void world_init(struct world *world)
 	fill(world->f, F_SIZE, 2);
 	map_edge(B_BASE);
 	map_edge(R_BASE);
-	mprotect((void *)R_BASE, 4096, PROT_READ);
+	world_reset_edges();
 	world->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (world->iommu < 0)
 		err(2, "/dev/iommu");

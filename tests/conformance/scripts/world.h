@@ -57,6 +57,9 @@ struct world {
 /* Exits with 2 and a message if there is no /dev/iommu or no room for the buffers. */
 void world_init(struct world *world);
 
+/* Before an operation whose pointers may lead to these pages. */
+void world_reset_edges(void);
+
 /* The real address for one of a script: in or near a buffer, or the same. */
 uint64_t world_va(const struct world *world, uint64_t va);
 /* Of `va=`. */
