@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SET_IRQS: which eventfds the device's interrupts go to. */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -192,6 +193,7 @@ static long unmask_by_event(const struct set *set)
 
 	if (set->rc)
 		return set->rc;
+	assert(set->events);
 	event = TAKE_PTR(set->events[0]);
 	put_event(device, TAKE_PTR(device->unmask));
 	rc = event ? host_ops(device)->event_watch(device->vfio->machine->host, event, unmask_fired,
@@ -238,6 +240,7 @@ static long trigger_single(const struct set *set, struct host_event **event)
 	}
 	if (set->rc)
 		return set->rc;
+	assert(set->events);
 	put_event(set->device, *event);
 	*event = TAKE_PTR(set->events[0]);
 	return 0;
