@@ -140,7 +140,7 @@ int endpoint_serve(struct endpoint *endpoint, const uint64_t id[2], int b)
 
 	lock_take(&service->lock);
 	if (epoll_ctl(service->epoll, EPOLL_CTL_ADD, b, &event) ||
-	    (service->closes >= 0 && epoll_ctl(service->closes, EPOLL_CTL_ADD, b, &hang_up))) {
+	    epoll_ctl(service->closes, EPOLL_CTL_ADD, b, &hang_up)) {
 		lock_release(&service->lock);
 		return -errno;
 	}
@@ -227,6 +227,8 @@ static bool retire_locked(struct endpoint *endpoint)
 	if (endpoint->b < 0 || poll(&poll_b, 1, 0) != 1 || !(poll_b.revents & POLLHUP))
 		return false;
 	LIST_REMOVE(endpoint, entry);
+	/* The program's duplicate would keep it there. */
+	epoll_ctl(service->closes, EPOLL_CTL_DEL, endpoint->b, NULL);
 	close(endpoint->b);
 	endpoint->b = -1;
 	service->served--;
@@ -262,19 +264,21 @@ struct endpoint *endpoint_retire_id(struct service *service, const uint64_t id[2
 
 struct endpoint *endpoint_retire_all(struct service *service)
 {
-	struct endpoint *endpoint, *following, *all = NULL;
+	struct epoll_event events[CLOSES];
+	struct endpoint *endpoint, *all = NULL;
+	int n;
 
 	LOCK_SCOPED(&service->lock);
-	for (int i = 0; i < SERVICE_BUCKETS; i++) {
-		for (endpoint = LIST_FIRST(&service->endpoints[i]); endpoint;
-		     endpoint = following) {
-			following = LIST_NEXT(endpoint, entry);
+	do {
+		n = epoll_wait(service->closes, events, CLOSES, 0);
+		for (int i = 0; i < n; i++) {
+			endpoint = events[i].data.ptr;
 			if (!retire_and_hand(endpoint, true))
 				continue;
 			endpoint->next = all;
 			all = endpoint;
 		}
-	}
+	} while (n == CLOSES);
 	return all;
 }
 

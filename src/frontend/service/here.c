@@ -9,8 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLOSES 16
-
 int service_here(struct service *service)
 {
 	int fds[2], rc;
@@ -23,9 +21,6 @@ int service_here(struct service *service)
 	service->link_end = fds[1];
 	service->pid = getpid();
 	rc = service_own_epoll(service);
-	service->closes = epoll_create1(EPOLL_CLOEXEC);
-	if (service->closes < 0)
-		rc = -errno;
 	service_own_signals();
 	service_own_limits();
 	service_enter(service);

@@ -6,6 +6,9 @@
 #include "frontend/service/here.h"
 #include "frontend/service/service.h"
 
+/* Last closes that are looked at in one go. */
+#define CLOSES 16
+
 /* endpoint.c: the table. "locked" means the service's lock is held. */
 struct endpoint *endpoint_new(struct service *service, struct file *file);
 /* Undoes endpoint_new(); the reference stays the caller's. */

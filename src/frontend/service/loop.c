@@ -84,7 +84,6 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	for (int i = 0; i < SERVICE_BUCKETS; i++)
 		LIST_INIT(&service->endpoints[i]);
 	service->link = -1;
-	service->closes = -1;
 	*ret_service = service;
 	return 0;
 }
@@ -149,7 +148,8 @@ int service_own_epoll(struct service *service)
 	struct epoll_event event = {.events = EPOLLIN};
 
 	service->epoll = epoll_create1(EPOLL_CLOEXEC);
-	service->wake = service->epoll < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	service->closes = service->epoll < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	service->wake = service->closes < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (service->wake < 0)
 		return -errno;
 	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, service->wake, &event) ? -errno : 0;

@@ -123,7 +123,7 @@ struct service {
 
 	/* Numbers in the service's table. */
 	int link_end, epoll, wake;
-	int closes; /* a second epoll, in which last closes stay until they are seen; -1: none (here.h) */
+	int closes; /* a second epoll, in which last closes stay until they have been carried out */
 	atomic_int started;
 };
 
