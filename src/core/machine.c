@@ -103,10 +103,20 @@ struct machine_part *machine_find_part(struct machine *machine, const void *key)
 	return NULL;
 }
 
+/* Paths that differ in their numbers alone are spread evenly. */
+static unsigned int chain_of(const char *path)
+{
+	unsigned int hash = 0;
+
+	while (*path)
+		hash = hash * 31 + (unsigned char)*path++;
+	return hash % MACHINE_NODE_CHAINS;
+}
+
 void machine_add_node(struct machine *machine, struct machine_node *node)
 {
 	LOCK_SCOPED(&machine->lock);
-	LIST_INSERT_HEAD(&machine->nodes, node, link);
+	LIST_INSERT_HEAD(&machine->nodes[chain_of(node->path)], node, link);
 }
 
 static struct machine_node *find_node(struct machine *machine, const char *path)
@@ -114,7 +124,7 @@ static struct machine_node *find_node(struct machine *machine, const char *path)
 	struct machine_node *node;
 
 	LOCK_SCOPED(&machine->lock);
-	LIST_FOREACH(node, &machine->nodes, link)
+	LIST_FOREACH(node, &machine->nodes[chain_of(path)], link)
 		if (!strcmp(node->path, path))
 			break;
 	return node;

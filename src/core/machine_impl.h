@@ -38,6 +38,8 @@ struct machine_node {
 		    struct file **ret_file);
 };
 
+#define MACHINE_NODE_CHAINS 1024
+
 struct machine {
 	atomic_uint refs;
 	/*
@@ -61,7 +63,7 @@ struct machine {
 	struct lock lock; /* RANK_MACHINE; guards users' growth, parts, and devices and groups */
 	struct user_account *_Atomic users; /* only ever grows: read without the lock */
 	LIST_HEAD(, machine_part) parts;
-	LIST_HEAD(, machine_node) nodes;
+	LIST_HEAD(, machine_node) nodes[MACHINE_NODE_CHAINS]; /* by a hash of the path */
 };
 
 struct machine *machine_get(struct machine *machine);

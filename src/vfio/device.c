@@ -261,10 +261,11 @@ static void vfio_free(struct machine_part *part)
 
 	while ((device = LIST_FIRST(&vfio->devices)))
 		free_device(device);
-	while ((group = LIST_FIRST(&vfio->groups))) {
-		LIST_REMOVE(group, link);
-		free(group);
-	}
+	for (unsigned int i = 0; i < VFIO_GROUP_CHAINS; i++)
+		while ((group = LIST_FIRST(&vfio->groups[i]))) {
+			LIST_REMOVE(group, link);
+			free(group);
+		}
 	lock_done(&vfio->lock);
 	free(vfio);
 }

@@ -431,9 +431,10 @@ static int open_group(struct machine *machine, struct machine_node *node, struct
 
 int vfio_group_get(struct vfio *vfio, unsigned int number, struct vfio_group **ret_group)
 {
+	const unsigned int chain = number % VFIO_GROUP_CHAINS;
 	struct vfio_group *group;
 
-	LIST_FOREACH(group, &vfio->groups, link)
+	LIST_FOREACH(group, &vfio->groups[chain], link)
 		if (group->number == number)
 			break;
 	if (!group) {
@@ -444,7 +445,7 @@ int vfio_group_get(struct vfio *vfio, unsigned int number, struct vfio_group **r
 		group->number = number;
 		snprintf(group->path, sizeof(group->path), "vfio/%u", number);
 		group->node = (struct machine_node){.path = group->path, .open = open_group};
-		LIST_INSERT_HEAD(&vfio->groups, group, link);
+		LIST_INSERT_HEAD(&vfio->groups[chain], group, link);
 		machine_add_node(vfio->machine, &group->node);
 	}
 	*ret_group = group;

@@ -18,13 +18,15 @@ struct vfio_file;
 struct vfio_group;
 struct dmabuf;
 
+#define VFIO_GROUP_CHAINS 256
+
 /* The machine's part. */
 struct vfio {
 	struct machine_part part;
 	struct machine *machine;
 	struct lock lock; /* RANK_VFIO */
 	LIST_HEAD(, vfio_device) devices;
-	LIST_HEAD(, vfio_group) groups;
+	LIST_HEAD(, vfio_group) groups[VFIO_GROUP_CHAINS]; /* by number */
 };
 
 /* A group: who has its devices, and on which context. */
