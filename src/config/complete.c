@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
+#include "config/places.h"
 #include "config/words.h"
 
 /*
@@ -18,77 +20,70 @@
 /* Complains of the statement in this line. */
 #define complain_at(error, at, ...) ((error)->line = (at), config_complain((error), __VA_ARGS__))
 
-static bool same_address(const struct config_address *a, const struct config_address *b)
+/* ---- numbers: groups, vfioN, units ---- */
+
+struct numbers {
+	bool taken[CONFIG_NUMBER_MAX + 1];
+	int next; /* all below are taken, or real */
+};
+
+struct completion {
+	struct config *config;
+	config_real_fn real;
+	struct config_error *error;
+	struct numbers numbers[CONFIG_UNIT + 1];
+	struct places places;
+	unsigned int next_place;	   /* all before are taken */
+	int iommus[CONFIG_NUMBER_MAX + 1]; /* by group, of those that were checked */
+};
+
+static void take_number(struct completion *all, enum config_thing thing, int number)
 {
-	return a->domain == b->domain && a->bus == b->bus && a->device == b->device &&
-	       a->function == b->function;
+	if (number != CONFIG_NONE)
+		all->numbers[thing].taken[number] = true;
 }
 
-struct config_device *config_device_at(const struct config *config,
-				       const struct config_address *address)
+/* The first that nobody has. `line`: of who wants it. */
+static int give_number(struct completion *all, enum config_thing thing, int *number,
+		       unsigned int line)
 {
-	for (size_t i = 0; i < config->device_count; i++)
-		if (config->devices[i].has_address &&
-		    same_address(&config->devices[i].address, address))
-			return &config->devices[i];
-	return NULL;
+	struct numbers *numbers = &all->numbers[thing];
+
+	if (*number != CONFIG_NONE)
+		return 0;
+	while (numbers->next <= CONFIG_NUMBER_MAX &&
+	       (numbers->taken[numbers->next] || (all->real && all->real(thing, numbers->next))))
+		numbers->next++;
+	if (numbers->next > CONFIG_NUMBER_MAX)
+		return complain_at(all->error, line,
+				   "there are too many devices: numbers end at %d",
+				   CONFIG_NUMBER_MAX);
+	*number = numbers->next++;
+	return 0;
 }
 
-static int give_address(struct config *config, struct config_device *device,
-			struct config_error *ret_error)
+/* ---- addresses ---- */
+
+static int give_address(struct completion *all, size_t index)
 {
+	struct config_device *device = &all->config->devices[index];
 	struct config_address address = {.domain = OWN_DOMAIN};
 
-	for (unsigned int at = 0; at < 256 * 31; at++) {
-		address.bus = at / 31;
-		address.device = 1 + at % 31;
-		if (config_device_at(config, &address))
+	while (all->next_place < 256 * 31) {
+		address.bus = (uint8_t)(all->next_place / 31);
+		address.device = (uint8_t)(1 + all->next_place++ % 31);
+		if (places_find(&all->places, all->config, &address))
 			continue;
 		device->address = address;
 		device->has_address = true;
+		places_add(&all->places, all->config, index);
 		return 0;
 	}
-	return complain_at(ret_error, device->line, "there are too many devices");
+	return complain_at(all->error, device->line, "there are too many devices: %d find a place",
+			   256 * 31);
 }
 
-static bool has_group(const struct config *config, int group)
-{
-	for (size_t i = 0; i < config->device_count; i++)
-		if (config->devices[i].group == group)
-			return true;
-	return false;
-}
-
-static bool has_number(const struct config *config, int number)
-{
-	for (size_t i = 0; i < config->device_count; i++)
-		if (config->devices[i].number == number)
-			return true;
-	return false;
-}
-
-static bool has_unit(const struct config *config, int unit)
-{
-	for (size_t i = 0; i < config->iommu_count; i++)
-		if (config->iommus[i].unit == unit)
-			return true;
-	return false;
-}
-
-/* The first number that nobody has. */
-static int free_number(const struct config *config, enum config_thing thing, config_real_fn real)
-{
-	static bool (*const has[])(const struct config *config, int number) = {
-		[CONFIG_GROUP] = has_group,
-		[CONFIG_NUMBER] = has_number,
-		[CONFIG_UNIT] = has_unit,
-	};
-	int number = 0;
-
-	while (has[thing](config, number) || (real && real(thing, number)))
-		number++;
-	return number;
-}
+/* ---- IOMMUs ---- */
 
 static int iommu_named(const struct config *config, const char *name)
 {
@@ -114,26 +109,29 @@ static int name_iommu(struct config *config, struct config_iommu *iommu,
 	return 0;
 }
 
-static int complete_iommus(struct config *config, config_real_fn real,
-			   struct config_error *ret_error)
+static int complete_iommus(struct completion *all)
 {
+	struct config *config = all->config;
 	int r = 0;
 
 	if (config->device_count && !config->iommu_count)
-		r = config_add_iommu(config, DEFAULT_IOMMU, ret_error);
+		r = config_add_iommu(config, DEFAULT_IOMMU, all->error);
+	for (size_t i = 0; i < config->iommu_count && !r; i++)
+		take_number(all, CONFIG_UNIT, config->iommus[i].unit);
 	for (size_t i = 0; i < config->iommu_count && !r; i++) {
 		struct config_iommu *iommu = &config->iommus[i];
 
-		if (iommu->unit == CONFIG_NONE)
-			iommu->unit = free_number(config, CONFIG_UNIT, real);
-		if (!iommu->name)
-			r = name_iommu(config, iommu, ret_error);
-		else if (iommu_named(config, iommu->name) != (int)i)
-			r = complain_at(ret_error, iommu->line, "there are two iommus named '%s'",
+		r = give_number(all, CONFIG_UNIT, &iommu->unit, iommu->line);
+		if (!r && !iommu->name)
+			r = name_iommu(config, iommu, all->error);
+		else if (!r && iommu_named(config, iommu->name) != (int)i)
+			r = complain_at(all->error, iommu->line, "there are two iommus named '%s'",
 					iommu->name);
 	}
 	return r;
 }
+
+/* ---- devices ---- */
 
 static int find_iommu(const struct config *config, struct config_device *device,
 		      struct config_error *ret_error)
@@ -145,70 +143,98 @@ static int find_iommu(const struct config *config, struct config_device *device,
 	return 0;
 }
 
-static int place_devices(struct config *config, struct config_error *ret_error)
+static int place_devices(struct completion *all)
 {
+	const struct config *config = all->config;
 	int r = 0;
 
+	for (size_t i = 0; i < config->device_count; i++)
+		if (config->devices[i].has_address)
+			places_add(&all->places, config, i);
 	for (size_t i = 0; i < config->device_count && !r; i++)
 		if (!config->devices[i].has_address)
-			r = give_address(config, &config->devices[i], ret_error);
-	return r ? r : config_complete_vfs(config, ret_error);
+			r = give_address(all, i);
+	return r ? r : config_complete_vfs(all->config, &all->places, all->error);
 }
 
-static int complete_devices(struct config *config, config_real_fn real,
-			    struct config_error *ret_error)
+static int complete_devices(struct completion *all)
 {
-	int r = place_devices(config, ret_error);
+	const struct config *config = all->config;
+	int r = place_devices(all);
 
+	for (size_t i = 0; i < config->device_count && !r; i++) {
+		take_number(all, CONFIG_GROUP, config->devices[i].group);
+		take_number(all, CONFIG_NUMBER, config->devices[i].number);
+	}
 	for (size_t i = 0; i < config->device_count && !r; i++) {
 		struct config_device *device = &config->devices[i];
 
-		r = find_iommu(config, device, ret_error);
-		if (device->group == CONFIG_NONE)
-			device->group = free_number(config, CONFIG_GROUP, real);
-		if (device->number == CONFIG_NONE)
-			device->number = free_number(config, CONFIG_NUMBER, real);
+		r = find_iommu(config, device, all->error);
+		r = r ? r : give_number(all, CONFIG_GROUP, &device->group, device->line);
+		r = r ? r : give_number(all, CONFIG_NUMBER, &device->number, device->line);
 	}
 	return r;
 }
 
-/* Do two devices agree? */
-static int check_pair(const struct config_device *device, const struct config_device *other,
-		      struct config_error *ret_error)
+/* ---- does it make sense? ---- */
+
+/* With those before it. */
+static int check_device(struct completion *all, size_t index)
 {
+	const struct config_device *device = &all->config->devices[index];
 	char text[CONFIG_ADDRESS_BYTES];
 
-	config_address_write(&device->address, text);
-	if (same_address(&device->address, &other->address))
-		return complain_at(ret_error, device->line, "there is a device at %s already",
+	if (places_find(&all->places, all->config, &device->address) != device) {
+		config_address_write(&device->address, text);
+		return complain_at(all->error, device->line, "there is a device at %s already",
 				   text);
-	if (device->number == other->number)
-		return complain_at(ret_error, device->line, "there is a vfio%d already",
+	}
+	if (all->numbers[CONFIG_NUMBER].taken[device->number])
+		return complain_at(all->error, device->line, "there is a vfio%d already",
 				   device->number);
-	if (device->group == other->group && device->iommu != other->iommu)
-		return complain_at(ret_error, device->line, "group %d is behind two iommus",
+	if (all->numbers[CONFIG_GROUP].taken[device->group] &&
+	    all->iommus[device->group] != device->iommu)
+		return complain_at(all->error, device->line, "group %d is behind two iommus",
 				   device->group);
+	all->iommus[device->group] = device->iommu;
+	take_number(all, CONFIG_GROUP, device->group);
+	take_number(all, CONFIG_NUMBER, device->number);
 	return 0;
 }
 
-static int check_device(const struct config *config, size_t index, struct config_error *ret_error)
+static int check_devices(struct completion *all)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < index && !r; i++)
-		r = check_pair(&config->devices[index], &config->devices[i], ret_error);
+	memset(all->numbers, 0, sizeof(all->numbers));
+	for (size_t i = 0; i < all->config->device_count && !r; i++)
+		r = check_device(all, i);
 	return r;
+}
+
+static size_t most_devices(const struct config *config)
+{
+	size_t n = config->device_count;
+
+	for (size_t i = 0; i < config->device_count; i++)
+		n += config->devices[i].vfs;
+	return n;
 }
 
 int config_complete(struct config *config, config_real_fn real, struct config_error *ret_error)
 {
+	CLEANUP_FREE struct completion *all = mem_zalloc(sizeof(*all));
 	int r;
 
 	*ret_error = (struct config_error){};
-	r = complete_iommus(config, real, ret_error);
-	if (!r)
-		r = complete_devices(config, real, ret_error);
-	for (size_t i = 0; i < config->device_count && !r; i++)
-		r = check_device(config, i, ret_error);
+	if (!all || places_init(&all->places, most_devices(config)))
+		return config_no_memory(ret_error);
+	all->config = config;
+	all->real = real;
+	all->error = ret_error;
+	r = complete_iommus(all);
+	r = r ? r : complete_devices(all);
+	r = r ? r : check_devices(all);
+	places_done(&all->places);
 	return r;
 }

@@ -76,8 +76,9 @@ struct config_device {
 	int number; /* N of /dev/vfio/devices/vfioN */
 	char *iommu_name;
 	int iommu; /* index in config->iommus */
-	unsigned int
-		vfs; /* of a physical function: how many virtual functions it can have; else 0 */
+	/* Of a physical function: how many virtual functions it can have (else 0), are there so far, and the index of the first. */
+	unsigned int vfs, vfs_there;
+	size_t first_vf;
 	/* A virtual function: the number `vf`, from 0, of the function at `pf_address`, which is config->devices[pf]. */
 	bool is_vf;
 	struct config_address pf_address;

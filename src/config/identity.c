@@ -107,6 +107,14 @@ int identity_read(const struct words *words, size_t first, struct uiommufd_model
 	return 0;
 }
 
+bool identity_same(const struct uiommufd_model *a, const struct uiommufd_model *b)
+{
+	for (const struct field *field = fields; field->key; field++)
+		if (get(a, field) != get(b, field))
+			return false;
+	return !a->size == !b->size;
+}
+
 void identity_write(FILE *file, const struct uiommufd_model *identity)
 {
 	fputs("identity", file);

@@ -10,6 +10,8 @@
 /* Reads the words from `first` on. Errors as config_read(). */
 int identity_read(const struct words *words, size_t first, struct uiommufd_model *ret_identity,
 		  struct config_error *ret_error);
+/* Nothing that a statement would say is different; both are known, or neither. */
+bool identity_same(const struct uiommufd_model *a, const struct uiommufd_model *b);
 /* Writes the statement with its newline. */
 void identity_write(FILE *file, const struct uiommufd_model *identity);
 

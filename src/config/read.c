@@ -114,8 +114,9 @@ static int take_count(const struct word *word, int *ret_value, struct config_err
 {
 	uint64_t value;
 
-	if (!word->value || config_number(word->value, 9999, &value))
-		return config_complain(ret_error, "'%s' needs a number from 0 to 9999", word->key);
+	if (!word->value || config_number(word->value, CONFIG_NUMBER_MAX, &value))
+		return config_complain(ret_error, "'%s' needs a number from 0 to %d", word->key,
+				       CONFIG_NUMBER_MAX);
 	*ret_value = value;
 	return 0;
 }
@@ -196,11 +197,78 @@ struct config_device *config_grow_devices(struct config *config)
 	return &list[config->device_count];
 }
 
+/* ---- several at once ---- */
+
+bool config_next_address(const struct config_device *device, struct config_address *ret_address)
+{
+	const unsigned int requester = config_requester(&device->address);
+	/* A bus has no device 0 that isn't asked for: see config_complete(). */
+	unsigned int next = device->is_vf		   ? requester + 1
+			    : device->address.device == 31 ? requester + 0x10
+							   : requester + 0x8;
+
+	*ret_address = (struct config_address){device->address.domain, (uint8_t)(next >> 8),
+					       (uint8_t)(next >> 3 & 31), (uint8_t)(next & 7)};
+	return next <= UINT16_MAX;
+}
+
+/* Number `index` becomes one like the device before it, at the next address, in the next group. */
+static int copy_device(struct config *config, size_t index, struct config_error *ret_error)
+{
+	const struct config_device *from = &config->devices[index - 1];
+	struct config_device *to = &config->devices[index];
+	int r;
+
+	*to = *from;
+	to->model = to->iommu_name = NULL;
+	to->options = (struct config_options){};
+	config->device_count++;
+	if (from->has_address && !config_next_address(from, &to->address))
+		return config_complain(ret_error, "there are no more addresses");
+	to->group += from->group != CONFIG_NONE;
+	to->number += from->number != CONFIG_NONE;
+	if (to->group > CONFIG_NUMBER_MAX || to->number > CONFIG_NUMBER_MAX)
+		return config_complain(ret_error, "numbers end at %d", CONFIG_NUMBER_MAX);
+	r = copy_word(from->model, &to->model, ret_error);
+	if (!r && from->iommu_name)
+		r = copy_word(from->iommu_name, &to->iommu_name, ret_error);
+	for (size_t i = 0; i < from->options.count && !r; i++)
+		if (config_options_add(&to->options, from->options.list[i].key,
+				       from->options.list[i].value))
+			r = config_no_memory(ret_error);
+	return r;
+}
+
+/* Until the last is one of `count`. */
+static int repeat_device(struct config *config, int count, struct config_error *ret_error)
+{
+	int r = 0;
+
+	if (!count)
+		return config_complain(ret_error, "'count' needs a number from 1");
+	while (--count && !r)
+		r = config_grow_devices(config)
+			    ? copy_device(config, config->device_count, ret_error)
+			    : config_no_memory(ret_error);
+	return r;
+}
+
+const struct config_device *config_similar(const struct config *config, size_t index)
+{
+	const struct config_device *device = &config->devices[index], *other = device;
+
+	while (other-- > config->devices)
+		if (other->is_vf == device->is_vf && !strcmp(other->model, device->model))
+			return other;
+	return NULL;
+}
+
 static int add_device(struct config *config, const struct words *words, size_t first,
 		      struct config_error *ret_error)
 {
 	struct config_device *device = config_grow_devices(config);
-	int r;
+	const struct config_device *similar;
+	int r, count = 1;
 
 	if (!device)
 		return config_no_memory(ret_error);
@@ -213,8 +281,15 @@ static int add_device(struct config *config, const struct words *words, size_t f
 					 .line = ret_error->line};
 	r = copy_word(words->list[first].key, &device->model, ret_error);
 	for (size_t i = first + 1; i < words->count && !r; i++)
-		r = device_word(device, &words->list[i], ret_error);
-	return r;
+		r = strcmp(words->list[i].key, "count") != 0
+			    ? device_word(device, &words->list[i], ret_error)
+			    : take_count(&words->list[i], &count, ret_error);
+	if (r)
+		return r;
+	similar = config_similar(config, config->device_count - 1);
+	if (similar)
+		device->identity = similar->identity;
+	return repeat_device(config, count, ret_error);
 }
 
 static int add_iommu(struct config *config, const struct words *words, size_t first,
@@ -247,14 +322,19 @@ static int add_machine_options(struct config *config, const struct words *words,
 	return r;
 }
 
-/* Of the device before it. */
+/* Of the device before it, or the devices if the statement has several. */
 static int add_identity(struct config *config, const struct words *words, size_t first,
 			struct config_error *ret_error)
 {
+	struct config_device *last = config->devices + config->device_count - 1, *device = last;
+	int r;
+
 	if (!config->device_count)
 		return config_complain(ret_error, "there is no device before the identity");
-	return identity_read(words, first, &config->devices[config->device_count - 1].identity,
-			     ret_error);
+	r = identity_read(words, first, &last->identity, ret_error);
+	while (!r && device-- > config->devices && device->line == last->line)
+		device->identity = last->identity;
+	return r;
 }
 
 static const struct statement {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "config/places.h"
 #include "config/words.h"
 
 static struct config_address address_of(uint16_t domain, unsigned int requester)
@@ -16,15 +17,15 @@ static struct config_address address_of(uint16_t domain, unsigned int requester)
 }
 
 /* Are n Requester IDs from `first` on free, with no end of a bus in between? */
-static bool is_free(const struct config *config, uint16_t domain, unsigned int first,
-		    unsigned int n)
+static bool is_free(const struct config *config, const struct places *places, uint16_t domain,
+		    unsigned int first, unsigned int n)
 {
 	if (first >> 8 != (first + n - 1) >> 8)
 		return false;
 	for (unsigned int i = 0; i < n; i++) {
 		const struct config_address address = address_of(domain, first + i);
 
-		if (config_device_at(config, &address))
+		if (places_find(places, config, &address))
 			return false;
 	}
 	return true;
@@ -34,15 +35,16 @@ static bool is_free(const struct config *config, uint16_t domain, unsigned int f
  * The first VF's. In the device's own functions if there is room, for that needs no ARI; else on another bus, as a device with SR-IOV may have several
  * (PCI Express Base 9.2.1.2). 0: there is none.
  */
-static unsigned int find_place(const struct config *config, const struct config_device *pf)
+static unsigned int find_place(const struct config *config, const struct places *places,
+			       const struct config_device *pf)
 {
 	const unsigned int at = config_requester(&pf->address);
 	uint16_t domain = pf->address.domain;
 
-	if (pf->address.function + pf->vfs <= 7 && is_free(config, domain, at + 1, pf->vfs))
+	if (pf->address.function + pf->vfs <= 7 && is_free(config, places, domain, at + 1, pf->vfs))
 		return at + 1;
 	for (unsigned int first = (at | 0xff) + 1; first < 0x10000; first += 8)
-		if (is_free(config, domain, first, pf->vfs))
+		if (is_free(config, places, domain, first, pf->vfs))
 			return first;
 	return 0;
 }
@@ -92,10 +94,11 @@ static int add_vf(struct config *config, size_t pf, const struct config_address 
 	return r ? r : copy_options(&of->options, &vf->options);
 }
 
-static int add_vfs(struct config *config, size_t pf, struct config_error *ret_error)
+static int add_vfs(struct config *config, struct places *places, size_t pf,
+		   struct config_error *ret_error)
 {
 	const struct config_device device = config->devices[pf];
-	unsigned int first = find_place(config, &device);
+	unsigned int first = find_place(config, places, &device);
 	int r = 0;
 
 	ret_error->line = device.line;
@@ -106,29 +109,17 @@ static int add_vfs(struct config *config, size_t pf, struct config_error *ret_er
 		const struct config_address address = address_of(device.address.domain, first + i);
 
 		r = add_vf(config, pf, &address);
+		if (!r)
+			places_add(places, config, config->device_count - 1);
 	}
 	return r ? config_no_memory(ret_error) : 0;
 }
 
-/* Of the devices that come before. */
-static unsigned int count_vfs(const struct config *config, size_t pf, size_t before,
-			      const struct config_device **ret_last)
+static int find_pf(struct config *config, const struct places *places, size_t index,
+		   struct config_error *ret_error)
 {
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < before; i++)
-		if (config->devices[i].is_vf && config->devices[i].pf == pf) {
-			*ret_last = &config->devices[i];
-			n++;
-		}
-	return n;
-}
-
-static int find_pf(struct config *config, size_t index, struct config_error *ret_error)
-{
-	struct config_device *device = &config->devices[index];
-	const struct config_device *pf = config_device_at(config, &device->pf_address),
-				   *last = NULL;
+	struct config_device *device = &config->devices[index],
+			     *pf = places_find(places, config, &device->pf_address);
 
 	ret_error->line = device->line;
 	if (!pf || pf > device || pf->is_vf || !pf->vfs || strcmp(pf->model, device->model) != 0)
@@ -136,46 +127,50 @@ static int find_pf(struct config *config, size_t index, struct config_error *ret
 				       "'vf-of' needs a '%s' with 'sriov' that comes before",
 				       device->model);
 	device->pf = (size_t)(pf - config->devices);
-	device->vf = count_vfs(config, device->pf, index, &last);
-	if (last && (device != last + 1 ||
-		     config_requester(&device->address) != config_requester(&last->address) + 1))
+	device->vf = pf->vfs_there++;
+	if (!device->vf)
+		pf->first_vf = index;
+	else if (index != pf->first_vf + device->vf ||
+		 config_requester(&device->address) != config_requester(&device[-1].address) + 1)
 		return config_complain(ret_error, "virtual functions come one behind the other");
 	return 0;
 }
 
-static int find_pfs(struct config *config, struct config_error *ret_error)
+static int find_pfs(struct config *config, const struct places *places,
+		    struct config_error *ret_error)
 {
 	int r = 0;
 
+	for (size_t i = 0; i < config->device_count; i++)
+		config->devices[i].vfs_there = 0;
 	for (size_t i = 0; i < config->device_count && !r; i++)
 		if (config->devices[i].is_vf)
-			r = find_pf(config, i, ret_error);
+			r = find_pf(config, places, i, ret_error);
 	return r;
 }
 
-int config_complete_vfs(struct config *config, struct config_error *ret_error)
+int config_complete_vfs(struct config *config, struct places *places,
+			struct config_error *ret_error)
 {
 	const size_t count = config->device_count;
-	const struct config_device *last;
-	int r = find_pfs(config, ret_error);
+	int r = find_pfs(config, places, ret_error);
 
 	for (size_t i = 0; i < count && !r; i++) {
-		const unsigned int have = count_vfs(config, i, count, &last);
+		const struct config_device *device = &config->devices[i];
 
-		ret_error->line = config->devices[i].line;
-		if (have && have != config->devices[i].vfs)
-			r = config_complain(ret_error, "there are %u of %u virtual functions", have,
-					    config->devices[i].vfs);
-		else if (!have && config->devices[i].vfs)
-			r = add_vfs(config, i, ret_error);
+		ret_error->line = device->line;
+		if (device->vfs_there && device->vfs_there != device->vfs)
+			r = config_complain(ret_error, "there are %u of %u virtual functions",
+					    device->vfs_there, device->vfs);
+		else if (device->vfs && !device->vfs_there)
+			r = add_vfs(config, places, i, ret_error);
 	}
-	return r ? r : find_pfs(config, ret_error);
+	return r ? r : find_pfs(config, places, ret_error);
 }
 
 const struct config_device *config_first_vf(const struct config *config, size_t pf)
 {
-	for (size_t i = 0; i < config->device_count; i++)
-		if (config->devices[i].is_vf && config->devices[i].pf == pf)
-			return &config->devices[i];
-	return NULL;
+	const struct config_device *device = &config->devices[pf];
+
+	return device->vfs ? &config->devices[device->first_vf] : NULL;
 }

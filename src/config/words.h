@@ -10,6 +10,9 @@
 /* Virtual functions of one device. */
 #define CONFIG_VFS_MAX 64
 
+/* Groups, vfioN and units are numbered from 0 up to this. */
+#define CONFIG_NUMBER_MAX 9999
+
 struct words {
 	char *storage; /* what list points into */
 	size_t count;
@@ -44,9 +47,16 @@ void config_options_done(struct config_options *options);
 
 /* Room for one more device at the end of the list, which may move. NULL: none. */
 struct config_device *config_grow_devices(struct config *config);
-struct config_device *config_device_at(const struct config *config,
-				       const struct config_address *address);
-/* Adds the virtual functions that aren't there yet, and finds those that are (vfs.c). */
-int config_complete_vfs(struct config *config, struct config_error *ret_error);
+/* Adds the virtual functions that aren't there yet, for whom there is room in `places`, and finds those that are (vfs.c). */
+struct places;
+int config_complete_vfs(struct config *config, struct places *places,
+			struct config_error *ret_error);
+
+/* ---- devices one behind the other, which are one statement with `count` ---- */
+
+/* Where the device after this one is: a virtual function at the next Requester ID, others at the next device. False: nowhere. */
+bool config_next_address(const struct config_device *device, struct config_address *ret_address);
+/* The last device before the one with this index whose model, and so identity, is likely the same; NULL: none. */
+const struct config_device *config_similar(const struct config *config, size_t index);
 
 #endif

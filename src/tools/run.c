@@ -159,6 +159,24 @@ static int prepare_sanitize(const char *how)
 	return setenv("UIOMMUFD_SANITIZE", how, 1) ? -ENOMEM : 0;
 }
 
+/* A variable has 32 pages (execve(2)): what is longer is refused when the program is executed, with words that say nothing of the machine. */
+static int tell_machine(const char *text)
+{
+	const size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - sizeof(MACHINE_VARIABLE "=");
+
+	if (strlen(text) > most) {
+		tool_say("the machine is too large: its description has %zu bytes, and %zu can be "
+			 "handed "
+			 "to a program. Devices that are alike, one behind the other, take little.",
+			 strlen(text), most);
+		return -E2BIG;
+	}
+	if (!setenv(MACHINE_VARIABLE, text, 1))
+		return 0;
+	tool_say("memory is out.");
+	return -ENOMEM;
+}
+
 static int prepare_machine(struct config *config)
 {
 	int r = machine_complete(config);
@@ -167,12 +185,12 @@ static int prepare_machine(struct config *config)
 	if (r)
 		return r;
 	r = config_write(config, &text);
-	if (!r) {
-		r = setenv(MACHINE_VARIABLE, text, 1) ? -ENOMEM : 0;
-		free(text);
-	}
-	if (r)
+	if (r) {
 		tool_say("memory is out.");
+		return r;
+	}
+	r = tell_machine(text);
+	free(text);
 	return r ? r : machine_share(config);
 }
 

@@ -54,6 +54,8 @@ static bool any_of_group(const struct vnode *vnode, bool (*is)(const struct sysf
 	const struct config *config = machine->config;
 	const struct config_device *owner = vnode->owner;
 
+	if (is(machine, owner)) /* as mostly: it need not be looked for */
+		return true;
 	for (size_t i = 0; i < config->device_count; i++)
 		if (config->devices[i].group == owner->group && is(machine, &config->devices[i]))
 			return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree of virtual nodes. Few nodes and shallow: lists, walked by component. */
+/* The tree of virtual nodes: walked by component, each found by a hash, for a folder may have thousands. */
 #include "frontend/preload/path_tree.h"
 
 #include <errno.h>
@@ -59,27 +59,75 @@ void vtree_done(struct vtree *tree)
 		free(vnode->target);
 		free(vnode);
 	}
+	free(tree->table);
+}
+
+/* FNV-1a. */
+static size_t child_hash(const struct vnode *dir, const char *name, size_t length)
+{
+	uint64_t hash = 0xcbf29ce484222325 ^ dir->ino;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3;
+	return (size_t)(hash ^ hash >> 32);
+}
+
+/* The end of the chain, if there is no such child. */
+static struct vnode *find_in(const struct vtree *tree, const struct vnode *dir, const char *name,
+			     size_t length)
+{
+	struct vnode *child =
+		tree->chains ? tree->table[child_hash(dir, name, length) & (tree->chains - 1)]
+			     : NULL;
+
+	while (child && (child->parent != dir || strncmp(child->name, name, length) != 0 ||
+			 child->name[length]))
+		child = child->same_hash;
+	return child;
 }
 
 const struct vnode *vnode_child(const struct vnode *dir, const char *name, size_t length)
 {
-	const struct vnode *child;
+	const struct vnode *root = dir, *child;
 
-	LIST_FOREACH(child, &dir->children, siblings)
-		if (!strncmp(child->name, name, length) && !child->name[length])
-			return vnode_present(child) ? child : NULL;
-	return NULL;
+	if (LIST_EMPTY(&dir->children)) /* it may be in no tree */
+		return NULL;
+	while (root->parent)
+		root = root->parent;
+	child = find_in((const struct vtree *)root, dir, name, length);
+	return child && vnode_present(child) ? child : NULL;
 }
 
-/* The same of any child. */
-static struct vnode *find_child(struct vnode *dir, const char *name, size_t length)
+static void chain(struct vtree *tree, struct vnode *vnode)
 {
-	struct vnode *child;
+	size_t at =
+		child_hash(vnode->parent, vnode->name, strlen(vnode->name)) & (tree->chains - 1);
 
-	LIST_FOREACH(child, &dir->children, siblings)
-		if (!strncmp(child->name, name, length) && !child->name[length])
-			break;
-	return child;
+	vnode->same_hash = tree->table[at];
+	tree->table[at] = vnode;
+}
+
+/* One node for a chain, on average. */
+static int make_room(struct vtree *tree)
+{
+	struct vtree old = {.table = tree->table, .chains = tree->chains};
+	const size_t chains = old.chains ? 2 * old.chains : 64;
+	struct vnode *vnode, *next, **table;
+
+	if (tree->last_ino < old.chains)
+		return 0;
+	table = mem_calloc(chains, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	tree->table = table;
+	tree->chains = chains;
+	for (size_t i = 0; i < old.chains; i++)
+		for (vnode = old.table[i]; vnode; vnode = next) {
+			next = vnode->same_hash;
+			chain(tree, vnode);
+		}
+	free(old.table);
+	return 0;
 }
 
 static char *copy_text(const char *text, size_t length)
@@ -96,7 +144,7 @@ static char *copy_text(const char *text, size_t length)
 static int add_child(struct vtree *tree, struct vnode *dir, const char *name, size_t length,
 		     struct vnode **ret_child)
 {
-	struct vnode *child = mem_zalloc(sizeof(*child));
+	struct vnode *child = make_room(tree) ? NULL : mem_zalloc(sizeof(*child));
 
 	if (!child)
 		return -ENOMEM;
@@ -113,6 +161,7 @@ static int add_child(struct vtree *tree, struct vnode *dir, const char *name, si
 	child->owner = tree->owner;
 	LIST_INIT(&child->children);
 	LIST_INSERT_HEAD(&dir->children, child, siblings);
+	chain(tree, child);
 	tree->names[name_hash(name, length) / 64] |= 1ull << name_hash(name, length) % 64;
 	*ret_child = child;
 	return 0;
@@ -131,7 +180,7 @@ static int add_path(struct vtree *tree, struct vnode *dir, const char *path,
 	while ((length = next_component(&path, &name))) {
 		if (dir->kind != VNODE_DIR)
 			return -ENOTDIR;
-		child = find_child(dir, name, length);
+		child = find_in(tree, dir, name, length);
 		r = 1;
 		if (!child)
 			r = add_child(tree, dir, name, length, &child);

@@ -57,17 +57,21 @@ struct vnode {
 	const void *owner; /* for `present` */
 	LIST_HEAD(, vnode) children;
 	LIST_ENTRY(vnode) siblings;
+	struct vnode *same_hash; /* the next in its chain of the tree's table */
 };
 
 /* So many bits that few names of others have the hash of a node's, with a hundred names of ours. */
 #define VTREE_NAME_WORDS 1024
 
 struct vtree {
-	struct vnode root;
+	struct vnode root; /* first: nodes find the tree by it */
 	/* What nodes get that are made from now on. */
 	bool (*present)(const struct vnode *vnode);
 	const void *owner;
-	uint64_t last_ino;
+	uint64_t last_ino; /* as many nodes as there are, with the root */
+	/* All but the root, by folder and name; a power of two of chains, or none. */
+	struct vnode **table;
+	size_t chains;
 	uint64_t names
 		[VTREE_NAME_WORDS]; /* a bit for the hash of each node's name: see vtree_may_name() */
 };

@@ -109,6 +109,107 @@ static void virtual_functions_are_devices(void **state)
 	config_free(config);
 }
 
+/* ---- many devices ---- */
+
+#define MANY 5000
+
+static unsigned int asked;
+
+/* The computer has a few. */
+static bool some_are_real(enum config_thing thing, int number)
+{
+	asked++;
+	return thing == CONFIG_NUMBER && number < 3;
+}
+
+static void assert_same(const struct config *config, const struct config *again)
+{
+	assert_int_equal(again->device_count, config->device_count);
+	for (size_t i = 0; i < config->device_count; i++) {
+		const struct config_device *a = &config->devices[i], *b = &again->devices[i];
+
+		assert_string_equal(a->model, b->model);
+		assert_int_equal(a->address.domain, b->address.domain);
+		assert_int_equal(config_requester(&a->address), config_requester(&b->address));
+		assert_int_equal(a->group, b->group);
+		assert_int_equal(a->number, b->number);
+		assert_int_equal(a->iommu, b->iommu);
+		assert_int_equal(a->vfs, b->vfs);
+		assert_int_equal(a->is_vf, b->is_vf);
+		assert_int_equal(a->pf, b->pf);
+		assert_int_equal(a->vf, b->vf);
+		assert_int_equal(a->options.count, b->options.count);
+		assert_int_equal(a->identity.vendor_id, b->identity.vendor_id);
+	}
+}
+
+/* Writes it and reads it again: how long the text is. */
+static size_t assert_round_trip(const struct config *config)
+{
+	struct config *again;
+	size_t length;
+	char *text;
+
+	assert_int_equal(config_write(config, &text), 0);
+	length = strlen(text);
+	again = read_text(text);
+	assert_same(config, again);
+	config_free(again);
+	free(text);
+	return length;
+}
+
+/* What is looked at grows with their number, not with its square; and what is alike is said once, for it has to fit into a variable of the environment. */
+static void many(void **state)
+{
+	struct config_error error;
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(config_new(&config), 0);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(config_add_device(config, "dmatest", &error), 0);
+	for (int i = 0; i < MANY; i++)
+		config->devices[i].identity = (struct uiommufd_model){
+			.size = sizeof(struct uiommufd_model), .vendor_id = 0x1234};
+	asked = 0;
+	assert_int_equal(config_complete(config, some_are_real, &error), 0);
+	assert_true(asked < 3 * MANY);
+	assert_int_equal(config->devices[MANY - 1].group, MANY - 1);
+	assert_int_equal(config->devices[MANY - 1].number, MANY + 2);
+	assert_int_equal(config->devices[31].address.bus, 1);
+	assert_int_equal(config->devices[31].address.device, 1);
+	assert_true(assert_round_trip(config) < 1000);
+	config_free(config);
+}
+
+static void alike_but_for_something(void **state)
+{
+	struct config *config = read_text("iommu vtd name=a\niommu vtd name=b\n"
+					  "device x count=3\nidentity vendor=1\n"
+					  "device x count=2 iommu=b\ndevice x count=2 o=1\n"
+					  "device y\nidentity vendor=2\n"
+					  "device x count=2 o=2 sriov=3\nidentity vendor=3\n"
+					  "device x group=20\nidentity vendor=4\n"
+					  "device x count=2 bdf=0000:03:1e.1 vfio=30 group=40\n");
+	const struct config_device *device = config->devices;
+
+	(void)state;
+	assert_int_equal(config->device_count, 13 + 2 * 3);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(device[i].identity.vendor_id, 1);
+	assert_int_equal(device[7].identity.vendor_id, 2);
+	assert_int_equal(device[9].identity.vendor_id, 3);
+	assert_int_equal(device[12].identity.vendor_id, 4);
+	assert_int_equal(config_requester(&device[12].address), 0x3f9);
+	assert_int_equal(device[12].number, 31);
+	assert_int_equal(device[12].group, 41);
+	assert_int_equal(device[18].pf, 9);
+	assert_int_equal(device[18].vf, 2);
+	assert_round_trip(config);
+	config_free(config);
+}
+
 static void devices_bring_an_iommu(void **state)
 {
 	struct config_error error;
@@ -275,6 +376,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_can_be_said),
 		cmocka_unit_test(virtual_functions_are_devices),
+		cmocka_unit_test(many),
+		cmocka_unit_test(alike_but_for_something),
 		cmocka_unit_test(devices_bring_an_iommu),
 		cmocka_unit_test(errors_say_where_and_why),
 		cmocka_unit_test(what_is_real_is_left_alone),

@@ -47,6 +47,27 @@ static void test_find(void **state)
 	vtree_done(&tree);
 }
 
+/* Each is found in its own folder, however many have the name. */
+static void test_many(void **state)
+{
+	struct vtree tree;
+	char path[64];
+
+	vtree_init(&tree);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/d%d/name%d", i % 300, i);
+		assert_int_equal(vtree_add_text(&tree, path, 0444, no_text), 0);
+		assert_int_equal(vtree_add_text(&tree, path, 0444, no_text), -EEXIST);
+	}
+	for (int i = 0; i < 3000; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/d%d/name%d", i % 300, i);
+		assert_string_equal(vtree_find(&tree, path)->name, strrchr(path, '/') + 1);
+		snprintf(path, sizeof(path), "/sys/devices/d%d/name%d", (i + 1) % 300, i);
+		assert_null(vtree_find(&tree, path));
+	}
+	vtree_done(&tree);
+}
+
 static void test_not_found(void **state)
 {
 	static const char *const paths[] = {
@@ -127,9 +148,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),	 cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_path),
-		cmocka_unit_test(test_may_name), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_find),	  cmocka_unit_test(test_many),
+		cmocka_unit_test(test_not_found), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_path),	  cmocka_unit_test(test_may_name),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
