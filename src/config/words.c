@@ -26,18 +26,54 @@ int config_no_memory(struct config_error *error)
 	return -ENOMEM;
 }
 
-int config_number(const char *text, uint64_t max, uint64_t *ret_value)
+/* Digits; *text moves behind them. */
+static bool take_digits(const char **text, uint64_t *ret_value)
 {
-	unsigned long long value;
+	const char *first = *text;
+	bool hex = first[0] == '0' && (first[1] | 32) == 'x';
 	char *end;
 
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
+	if (*first < '0' || *first > '9')
+		return false;
 	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno || *end || value > max)
+	*ret_value = strtoull(first, &end, hex ? 16 : 10);
+	*text = end;
+	return !errno;
+}
+
+/* How far a unit shifts a number; 0: there is none. */
+static unsigned int take_unit(const char **text)
+{
+	static const char units[] = "KMGT";
+	const char *unit = **text ? strchr(units, **text) : NULL;
+
+	if (!unit)
+		return 0;
+	(*text)++;
+	return 10 * (unsigned int)(unit - units + 1);
+}
+
+int config_number(const char *text, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value;
+
+	if (!take_digits(&text, &value) || *text || value > max)
 		return -EINVAL;
 	*ret_value = value;
+	return 0;
+}
+
+int config_size(const char *text, uint64_t max, uint64_t *ret_value)
+{
+	unsigned int shift;
+	uint64_t value;
+
+	if (!take_digits(&text, &value))
+		return -EINVAL;
+	shift = take_unit(&text);
+	if (*text || value > max >> shift)
+		return -EINVAL;
+	*ret_value = value << shift;
 	return 0;
 }
 

@@ -36,8 +36,10 @@ int config_complain(struct config_error *error, const char *format, ...)
 /* Says that memory is out; returns -ENOMEM. */
 int config_no_memory(struct config_error *error);
 
-/* A decimal, 0x or octal number without a sign. -EINVAL: none, or more than max. */
+/* A decimal number or, after 0x, a hexadecimal one, without a sign. -EINVAL: none, or more than max. */
 int config_number(const char *text, uint64_t max, uint64_t *ret_value);
+/* The same, that may end with K, M, G or T, for powers of 1024. */
+int config_size(const char *text, uint64_t max, uint64_t *ret_value);
 
 /* 0, -ENOMEM, -EEXIST: the key is there. */
 int config_options_add(struct config_options *options, const char *key, const char *value);

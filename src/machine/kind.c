@@ -2,10 +2,8 @@
 /* Words of a description into a kind's options. */
 #include "machine/kind.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/words.h"
@@ -42,20 +40,9 @@ static void put(void *values, const struct kind_option *option, uint64_t value)
 static int read_number(const struct kind_option *option, const char *text, void *values,
 		       struct config_error *ret_error)
 {
-	static const char units[] = "KMGT";
-	const char *unit;
-	unsigned long long value;
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		value <<= 10 * (unsigned int)(unit - units + 1);
-		end++;
-	}
-	if (errno || *end || *text < '0' || *text > '9' || value < option->least ||
-	    value > option->most)
+	if (config_size(text, option->most, &value) || value < option->least)
 		return config_complain(ret_error,
 				       "'%s' is a number from %" PRIu64 " to %" PRIu64 ", not '%s'",
 				       option->key, option->least, option->most, text);

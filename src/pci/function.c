@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/registers.h"
+#include "config/words.h"
 #include "mem/page.h"
 #include "pci/model.h"
 
@@ -88,37 +89,11 @@ const char *uiommufd_option(struct uiommufd_device *device, const char *key)
 	return NULL;
 }
 
-/* False: it is no number, or too large a one. */
-static bool parse_number(const char *text, uint64_t *ret_value)
-{
-	static const char units[] = "KMGT";
-	unsigned int shift = 0;
-	const char *unit;
-	uint64_t value;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, text[0] == '0' && (text[1] | 32) == 'x' ? 16 : 10);
-	if (errno)
-		return false;
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unsigned int)(unit - units + 1);
-		end++;
-	}
-	if (*end || (shift && value >> (64 - shift)))
-		return false;
-	*ret_value = value << shift;
-	return true;
-}
-
 int uiommufd_option_number(struct uiommufd_device *device, const char *key, uint64_t *ret_value)
 {
 	const char *text = uiommufd_option(device, key);
 
-	if (!text || parse_number(text, ret_value))
+	if (!text || !config_size(text, UINT64_MAX, ret_value))
 		return 0;
 	return uiommufd_complain(device, "%s=%s: that is no number", key, text);
 }

@@ -7,6 +7,7 @@
 
 #include "base/inject.h"
 #include "config/config.h"
+#include "config/words.h"
 
 static struct config *read_text(const char *text)
 {
@@ -371,6 +372,44 @@ static void each_failure_is_reported(void **state)
 	assert_in_range(nth, 25, 100);
 }
 
+static void numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t value; /* 0: it is none */
+	} rows[] = {
+		{"12", 12},
+		{"010", 10},
+		{"0x1f", 31},
+		{"3K", 3 << 10},
+		{"0x10M", 16 << 20},
+		{"2G", UINT64_C(2) << 30},
+		{"16777215T", UINT64_C(0xffffff) << 40},
+		{"16777216T", 0},
+		{"18014398509481985K", 0},
+		{"18446744073709551615", UINT64_MAX},
+		{"18446744073709551616", 0},
+		{"", 0},
+		{"K", 0},
+		{"0x", 0},
+		{"-1", 0},
+		{" 1", 0},
+		{"1KK", 0},
+		{"1k", 0},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t value = 0;
+		int rc = config_size(rows[i].text, UINT64_MAX, &value);
+
+		assert_int_equal(rc, rows[i].value ? 0 : -EINVAL);
+		assert_int_equal(value, rows[i].value);
+	}
+	assert_int_equal(config_number("1K", UINT64_MAX, &(uint64_t){0}), -EINVAL);
+	assert_int_equal(config_size("1K", 1024, &(uint64_t){0}), 0);
+	assert_int_equal(config_size("1K", 1023, &(uint64_t){0}), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +422,7 @@ int main(void)
 		cmocka_unit_test(what_is_real_is_left_alone),
 		cmocka_unit_test(text_survives),
 		cmocka_unit_test(each_failure_is_reported),
+		cmocka_unit_test(numbers),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

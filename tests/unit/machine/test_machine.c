@@ -188,6 +188,8 @@ static const struct {
 	{"\niommu foo", "there is no kind of iommu 'foo': there are vtd", 2},
 	{"iommu vtd bar=1", "'vtd' has no option 'bar': it has address-bits", 1},
 	{"iommu vtd pasid-bits=21", "'pasid-bits' is a number from 1 to 20, not '21'", 1},
+	{"iommu vtd iotlb-entries=18014398509481985K",
+	 "'iotlb-entries' is a number from 0 to 1048576, not '18014398509481985K'", 1},
 	{"iommu vtd iotlb-entries=1X", "'iotlb-entries' is a number from 0 to 1048576, not '1X'",
 	 1},
 	{"iommu vtd nesting=no", "'nesting' is on or off, not 'no'", 1},
