@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "core/client.h"
 #include "frontend/preload/number.h"
+#include "frontend/preload/text_file.h"
 #include "frontend/preload/view.h"
 
 #define NAME "fail-nth"
@@ -115,51 +116,29 @@ int fail_nth_open(const struct vnode *vnode, int flags)
  */
 
 struct fail_nth {
-	struct file file;
+	struct text_file text; /* first */
 	pid_t pid, tid;
-	int accmode;
-	atomic_long position; /* of read() */
 };
 
-static struct fail_nth *of_file(struct file *file)
+static ssize_t counter_text(struct text_file *file, char *buf, size_t size)
 {
-	return (struct fail_nth *)file;
-}
+	const struct fail_nth *counter = (struct fail_nth *)file;
 
-static ssize_t counter_read(struct file *file, struct client *client, uint64_t buf, size_t count,
-			    int64_t pos)
-{
-	struct fail_nth *counter = of_file(file);
-	int64_t at = pos < 0 ? atomic_load(&counter->position) : pos;
-	char text[16];
-	int length;
-
-	if (counter->accmode == O_WRONLY)
-		return -EBADF;
 	if (!thread_lives(counter->pid, counter->tid))
 		return -ESRCH;
-	length = snprintf(text, sizeof(text), "%u\n", inject_left_thread(counter->tid));
-	if (at >= length)
-		return 0;
-	if (count > (size_t)(length - at))
-		count = length - at;
-	if (client_write(client, buf, text + at, count))
-		return -EFAULT;
-	if (pos < 0)
-		atomic_store(&counter->position, at + (int64_t)count);
-	return (ssize_t)count;
+	return snprintf(buf, size, "%u\n", inject_left_thread(counter->tid));
 }
 
 /* The position doesn't count and doesn't move. */
 static ssize_t counter_write(struct file *file, struct client *client, uint64_t buf, size_t count,
 			     int64_t pos)
 {
-	struct fail_nth *counter = of_file(file);
+	struct fail_nth *counter = (struct fail_nth *)file;
 	char text[35] = ""; /* 32 binary digits, sign and newline: what is longer is cut */
 	unsigned int nth;
 	int rc;
 
-	if (counter->accmode == O_RDONLY)
+	if (counter->text.accmode == O_RDONLY)
 		return -EBADF;
 	if (client_read(client, text, buf, count < sizeof(text) ? count : sizeof(text) - 1))
 		return -EFAULT;
@@ -174,12 +153,12 @@ static ssize_t counter_write(struct file *file, struct client *client, uint64_t 
 
 static void counter_release(struct file *file)
 {
-	free(of_file(file));
+	free(file);
 }
 
 static const struct file_ops counter_ops = {
 	.link = "/proc/self/" NAME,
-	.read = counter_read,
+	.read = text_file_read,
 	.write = counter_write,
 	.release = counter_release,
 };
@@ -194,9 +173,9 @@ int fail_nth_file(const char *name, int accmode, struct file **ret_file)
 	counter = malloc(sizeof(*counter));
 	if (!counter)
 		return -ENOMEM;
-	*counter = (struct fail_nth){.pid = getpid(), .tid = tid, .accmode = accmode};
-	file_init(&counter->file, &counter_ops);
-	*ret_file = &counter->file;
+	*counter = (struct fail_nth){.text.text = counter_text, .pid = getpid(), .tid = tid};
+	text_file_init(&counter->text, &counter_ops, accmode);
+	*ret_file = &counter->text.file;
 	return 0;
 }
 

@@ -9,58 +9,32 @@
 #include "base/alloc.h"
 #include "core/client.h"
 #include "frontend/preload/path_view.h"
+#include "frontend/preload/text_file.h"
 #include "frontend/preload/view.h"
 
-/* What a file of sysfs gives or takes at once. */
-#define PAGE 4096
-
 struct sysfs_file {
-	struct file file;
+	struct text_file text; /* first */
 	const struct vnode *vnode;
-	int accmode;
-	atomic_long position; /* of read() */
 };
 
-static struct sysfs_file *of_file(struct file *file)
+static ssize_t node_text(struct text_file *file, char *buf, size_t size)
 {
-	return (struct sysfs_file *)file;
-}
+	const struct vnode *vnode = ((struct sysfs_file *)file)->vnode;
 
-/* Made anew for each read. */
-static ssize_t text_read(struct file *base, struct client *client, uint64_t buf, size_t count,
-			 int64_t pos)
-{
-	struct sysfs_file *file = of_file(base);
-	int64_t at = pos < 0 ? atomic_load(&file->position) : pos;
-	char text[PAGE];
-	ssize_t length;
-
-	if (file->accmode == O_WRONLY)
-		return -EBADF;
-	length = file->vnode->text ? file->vnode->text(file->vnode, text, sizeof(text)) : -EIO;
-	if (length < 0 || at >= length)
-		return length < 0 ? length : 0;
-	if (count > (size_t)(length - at))
-		count = (size_t)(length - at);
-	if (client_write(client, buf, text + at, count))
-		return -EFAULT;
-	if (pos < 0)
-		atomic_store(&file->position, at + (int64_t)count);
-	return (ssize_t)count;
+	return vnode->text ? vnode->text(vnode, buf, size) : -EIO;
 }
 
 static ssize_t text_write(struct file *base, struct client *client, uint64_t buf, size_t count,
 			  int64_t pos)
 {
-	struct sysfs_file *file = of_file(base);
-	char text[PAGE + 1];
+	struct sysfs_file *file = (struct sysfs_file *)base;
+	char text[TEXT_FILE_MAX + 1];
 	int r;
 
-	(void)pos;
-	if (file->accmode == O_RDONLY)
+	if (file->text.accmode == O_RDONLY)
 		return -EBADF;
-	if (count > PAGE)
-		count = PAGE;
+	if (count > TEXT_FILE_MAX)
+		count = TEXT_FILE_MAX;
 	if (client_read(client, text, buf, count))
 		return -EFAULT;
 	text[count] = '\0';
@@ -70,12 +44,12 @@ static ssize_t text_write(struct file *base, struct client *client, uint64_t buf
 
 static void text_release(struct file *file)
 {
-	free(of_file(file));
+	free(file);
 }
 
 static const struct file_ops text_ops = {
 	.link = "/sys",
-	.read = text_read,
+	.read = text_file_read,
 	.write = text_write,
 	.release = text_release,
 };
@@ -98,9 +72,9 @@ int sysfs_file_new(const char *name, int accmode, struct file **ret_file)
 	file = mem_zalloc(sizeof(*file));
 	if (!file)
 		return -ENOMEM;
-	file_init(&file->file, &text_ops);
+	text_file_init(&file->text, &text_ops, accmode);
+	file->text.text = node_text;
 	file->vnode = vnode;
-	file->accmode = accmode;
-	*ret_file = &file->file;
+	*ret_file = &file->text.file;
 	return 0;
 }
