@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/guard.h"
-#include "hwpt/dirty.h"
 
 /*
  * What a port remembers: a piece that one page of stage 1 and one area of stage 2 map, so both stages are one comparison. It is good as long as the
@@ -253,8 +252,7 @@ static int exchange_locked(const struct pt_memory *memory, uint64_t address, uin
 		return -EFAULT;
 	area = entry.value;
 	offset = area->offset + (address - entry.first);
-	if (atomic_load_explicit(&locked->paging->tracking, memory_order_relaxed))
-		dirty_mark_pages(locked->paging, address, address + sizeof(word) - 1);
+	dma_written(locked->paging, address, sizeof(word));
 	host = atomic_load(&area->host);
 	if (host)
 		return guard_exchange(host + (address - entry.first), expected, word);

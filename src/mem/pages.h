@@ -4,8 +4,7 @@
  *
  * Pinning is counted and charged per page-set and once per page, however many areas, domains and accesses use it. A pin
  * of all of it is a counter; pins of parts are runs in a pinmap. A page-set of a process's memory is read through that
- * process's address space, until the program takes pinned memory away: then the pages are in custody (mem/custody.h) and
- * `moved` says where.
+ * process's address space, until the program takes pinned memory away: then `custody` says where the pages are.
  *
  * Everything is guarded by the context's lock. Page indices count from the page-set's first page.
  */
