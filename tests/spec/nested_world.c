@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "nested_world.h"
 
-#include <sys/mman.h>
-
 /* Test programs hold files by themselves: a descriptor is only remembered. */
 static int install(struct client *client, struct file *file)
 {
@@ -19,21 +17,6 @@ static void uninstall(struct client *client, int fd)
 }
 
 static const struct client_ops client_ops = {.fd_install = install, .fd_close = uninstall};
-
-/* One for all worlds: touching it anew costs more than the tests. */
-static char *guest_memory(void)
-{
-	static char *memory;
-
-	if (!memory)
-		memory = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	memset(memory, 0, GUEST_DATA);
-	for (uint64_t at = GUEST_DATA; at < GUEST_SIZE; at += 8)
-		if (*(uint64_t *)(memory + at) != at)
-			*(uint64_t *)(memory + at) = at;
-	return memory;
-}
 
 long world_ioctl(struct nested_world *w, unsigned int cmd, void *arg)
 {

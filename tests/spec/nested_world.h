@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's memory, a VT-d IOMMU and a device behind it, for tests of what the specification says: calls go in by the uAPI, DMA comes
- * from ports. Guest-physical address 0 is the first byte of `memory`, all of which the parent maps. Below GUEST_DATA it is zero at the beginning,
- * from there each word holds its address.
+ * A guest's memory (guest.h), a VT-d IOMMU and a device behind it, for tests of what the specification says: calls go in by the uAPI, DMA
+ * comes from ports. Guest-physical address 0 is the first byte of `memory`, all of which the parent maps.
  */
 #ifndef UIOMMUFD_TESTS_SPEC_NESTED_WORLD_H
 #define UIOMMUFD_TESTS_SPEC_NESTED_WORLD_H
@@ -18,11 +17,10 @@
 #include "core/sanitizer.h"
 #include "device/dma.h"
 #include "device/stall.h"
+#include "guest.h"
 #include "hw/vtd/vtd.h"
 
-#define GUEST_SIZE (64ull << 20)
-#define GUEST_DATA (16ull << 20)
-#define PAGE	   4096ull
+#define PAGE 4096ull
 
 struct nested_world {
 	struct client client; /* first: the client's operations find the rest by it */

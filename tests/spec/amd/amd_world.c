@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "amd_world.h"
 
-#include <sys/mman.h>
-
 static void bind(struct amd_world *w, int i, struct amd_iommu *iommu)
 {
 	static const struct amd_device_options options = {.pasid_bits = 20};
@@ -10,21 +8,6 @@ static void bind(struct amd_world *w, int i, struct amd_iommu *iommu)
 	assert_int_equal(amd_device_init(&w->amd[i], iommu, 0x100 + i, &options), 0);
 	LOCK_SCOPED(&w->bench.ctx->lock);
 	assert_int_equal(device_bind(w->bench.ctx, &w->amd[i].dev, NULL, &w->devices[i]), 0);
-}
-
-/* One for all worlds: touching it anew costs more than the tests. */
-static char *guest_memory(void)
-{
-	static char *memory;
-
-	if (!memory)
-		memory = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	memset(memory, 0, GUEST_DATA);
-	for (uint64_t at = GUEST_DATA; at < GUEST_SIZE; at += 8)
-		if (*(uint64_t *)(memory + at) != at)
-			*(uint64_t *)(memory + at) = at;
-	return memory;
 }
 
 static void make_viommu(struct amd_world *w)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's memory, an AMD IOMMU with nesting and a device behind it (AMD 48882). Guest-physical address 0 is the first byte of `memory`, all of
+ * A guest's memory (guest.h), an AMD IOMMU with nesting and a device behind it (AMD 48882). Guest-physical address 0 is the first byte of `memory`, all of
  * which the parent maps for reading and writing.
  */
 #ifndef UIOMMUFD_TESTS_SPEC_AMD_WORLD_H
@@ -10,13 +10,11 @@
 #include <string.h>
 
 #include "device/dma.h"
+#include "guest.h"
 #include "hw/amd/amd.h"
 #include "world.h"
 
-#define PAGE	   4096ull
-#define GUEST_SIZE (64ull << 20)
-/* From here on each word is its own address. Below, memory is zero. */
-#define GUEST_DATA (16ull << 20)
+#define PAGE 4096ull
 
 struct amd_world {
 	struct bench bench;
