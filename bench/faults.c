@@ -14,21 +14,13 @@
 
 #include "bench.h"
 #include "device/stall.h"
-#include "hw/vtd/vtd.h"
-#include "world.h"
+#include "guest.h"
 
-#define SIZE	(64ull << 20)
-#define PAGES	512u /* faults in a row */
-#define ROOT	4096ull
-#define LEAVES	(4 * 4096ull)
-#define DATA	(16ull << 20)
-#define PRESENT 0x67ull
+#define PAGES  512u /* faults in a row */
+#define LEAVES (4 * 4096ull)
 
 struct setting {
-	struct world world;
-	struct vtd_iommu iommu;
-	struct vtd_device vtd;
-	struct dma_port port;
+	struct guest guest; /* first */
 	struct file *queue;
 	uint32_t hwpt;
 	size_t rounds;
@@ -51,68 +43,31 @@ static int install(struct client *client, struct file *file)
 
 static const struct client_ops queue_client = {.fd_install = install};
 
-static uint32_t make_page_tables(struct setting *s, uint32_t queue)
-{
-	struct iommu_hwpt_vtd_s1 s1 = {.pgtbl_addr = ROOT, .addr_width = 48};
-	struct world *w = &s->world;
-	uint64_t(*tables)[512] = (void *)w->memory;
-	uint32_t parent =
-		world_hwpt(w, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
-							.pt_id = w->ioas});
-
-	for (unsigned int i = 1; i < 4; i++)
-		tables[i][0] = (i + 1) * 4096 | PRESENT;
-	world_map(w, (uintptr_t)w->memory, SIZE, 0);
-	return world_hwpt(w, (struct iommu_hwpt_alloc){.flags = IOMMU_HWPT_FAULT_ID_VALID,
-						       .fault_id = queue,
-						       .pt_id = parent,
-						       .data_type = IOMMU_HWPT_DATA_VTD_S1,
-						       .data_len = sizeof(s1),
-						       .data_uptr = (uintptr_t)&s1});
-}
-
 static void set_up(struct setting *s)
 {
 	static const struct vtd_device_options asks = {.ats = true, .pri = true};
 	struct iommu_fault_alloc queue = {.size = sizeof(queue)};
-	struct world *w = &s->world;
-	uint32_t id;
+	struct world *w = &s->guest.world;
+	uint64_t(*tables)[512];
 
-	world_init(w, SIZE);
+	guest_init(&s->guest, NULL, &asks);
 	w->client.ops = &queue_client;
-	if (vtd_iommu_init(&s->iommu, w->machine, NULL) ||
-	    vtd_device_init(&s->vtd, &s->iommu, 8, &asks))
-		bench_fail("VT-d");
-	lock_take(&w->ctx->lock);
-	if (device_bind(w->ctx, &s->vtd.dev, NULL, &w->device))
-		bench_fail("bind");
-	lock_release(&w->ctx->lock);
-	w->dev = w->device->object.id;
+	tables = (void *)w->memory;
+	for (unsigned int i = 1; i < 4; i++)
+		tables[i][0] = (i + 1) * 4096 | GUEST_LEAF;
 	world_call(w, IOMMU_FAULT_QUEUE_ALLOC, &queue);
-	s->hwpt = id = make_page_tables(s, queue.out_fault_id);
-	lock_take(&w->ctx->lock);
-	if (device_attach(w->device, 0, &id) || dma_port_init(&s->port, w->device))
-		bench_fail("attach");
-	lock_release(&w->ctx->lock);
+	s->hwpt = guest_enter(&s->guest, queue.out_fault_id);
 }
 
 static void tear_down(struct setting *s)
 {
-	struct world *w = &s->world;
-
-	dma_port_done(&s->port);
-	lock_take(&w->ctx->lock);
-	device_unbind(w->device);
-	lock_release(&w->ctx->lock);
 	file_put(s->queue);
-	vtd_device_done(&s->vtd);
-	vtd_iommu_done(&s->iommu);
-	world_done(w);
+	guest_done(&s->guest);
 }
 
 static _Atomic uint64_t *leaf(const struct setting *s, uint64_t page)
 {
-	return (_Atomic uint64_t *)(s->world.memory + LEAVES) + page;
+	return (_Atomic uint64_t *)(s->guest.world.memory + LEAVES) + page;
 }
 
 /* No page is there, nor in a cache. */
@@ -125,8 +80,8 @@ static void clear(struct setting *s)
 					    .entry_len = sizeof(all),
 					    .entry_num = 1};
 
-	memset(s->world.memory + LEAVES, 0, 4096);
-	world_call(&s->world, IOMMU_HWPT_INVALIDATE, &cmd);
+	memset(s->guest.world.memory + LEAVES, 0, 4096);
+	world_call(&s->guest.world, IOMMU_HWPT_INVALIDATE, &cmd);
 }
 
 static void *do_dma(void *arg)
@@ -137,7 +92,7 @@ static void *do_dma(void *arg)
 	for (size_t i = 0; i < s->rounds; i++) {
 		const struct dma_access access = {0, PT_READ, i * 4096, &word, sizeof(word)};
 
-		if (dma_copy_stalling(&s->port, &access, NULL))
+		if (dma_copy_stalling(&s->guest.port, &access, NULL))
 			bench_fail("DMA");
 	}
 	return NULL;
@@ -147,9 +102,9 @@ static void handle(struct setting *s, const struct iommu_hwpt_pgfault *fault)
 {
 	struct iommu_hwpt_page_response response = {.cookie = fault->cookie};
 
-	atomic_store(leaf(s, fault->addr / 4096), (DATA + fault->addr) | PRESENT);
-	if (file_write(s->queue, &s->world.client, (uintptr_t)&response, sizeof(response), -1) !=
-	    sizeof(response))
+	atomic_store(leaf(s, fault->addr / 4096), (GUEST_DATA + fault->addr) | GUEST_LEAF);
+	if (file_write(s->queue, &s->guest.world.client, (uintptr_t)&response, sizeof(response),
+		       -1) != sizeof(response))
 		bench_fail("answer");
 }
 
@@ -169,7 +124,7 @@ static double fault_once(void *arg)
 
 		/* As poll() would tell: what is empty need not be read. */
 		if (file_poll(s->queue) & 1)
-			got = file_read(s->queue, &s->world.client, (uintptr_t)&fault,
+			got = file_read(s->queue, &s->guest.world.client, (uintptr_t)&fault,
 					sizeof(fault), -1);
 		if (got < 0)
 			bench_fail("read");
