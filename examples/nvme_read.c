@@ -9,29 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nvme.h"
 #include "vfio.h"
 
 #define NVME	0x123411eau
 #define ENTRIES 64 /* of each queue */
 #define PAGE	4096
 #define DEPTH	32 /* commands at a time */
-
-enum { CAP = 0x00, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
-enum { CREATE_SQ = 1, CREATE_CQ = 5, IDENTIFY = 6 };
-enum { WRITE = 1, READ = 2 };
-
-struct command {
-	uint8_t opcode, flags;
-	uint16_t id;
-	uint32_t nsid, unused[4];
-	uint64_t prp[2];
-	uint32_t dword[6];
-};
-
-struct completion {
-	uint32_t result, unused;
-	uint16_t sq_head, sq, id, status; /* bit 0: the phase */
-};
 
 struct queue {
 	struct command *commands;
@@ -104,22 +88,18 @@ static void start(struct disk *disk)
 	vfio_open(&disk->vfio, NVME);
 	disk->registers = vfio_bar(&disk->vfio, 0);
 	put32(disk->registers + CC, 0);
-	while (get32(disk->registers + CSTS) & 1)
+	while (get32(disk->registers + CSTS) & CSTS_READY)
 		;
 	queue_init(disk, &disk->admin, 0);
 	queue_init(disk, &disk->io, 1);
-	put32(disk->registers + AQA, (ENTRIES - 1) << 16 | (ENTRIES - 1));
+	put32(disk->registers + AQA, admin_sizes(ENTRIES));
 	put64(disk->registers + ASQ, disk->admin.commands_iova);
 	put64(disk->registers + ACQ, disk->admin.completions_iova);
-	put32(disk->registers + CC, 0x460001); /* entries of 64 and 16 bytes; enable */
-	while (!(get32(disk->registers + CSTS) & 1))
+	put32(disk->registers + CC, CC_ENABLE);
+	while (!(get32(disk->registers + CSTS) & CSTS_READY))
 		;
-	admin(disk, (struct command){.opcode = CREATE_CQ,
-				     .prp = {disk->io.completions_iova},
-				     .dword = {(ENTRIES - 1) << 16 | 1, 1}});
-	admin(disk, (struct command){.opcode = CREATE_SQ,
-				     .prp = {disk->io.commands_iova},
-				     .dword = {(ENTRIES - 1) << 16 | 1, 1 << 16 | 1}});
+	admin(disk, create_cq(1, ENTRIES, disk->io.completions_iova));
+	admin(disk, create_sq(1, ENTRIES, disk->io.commands_iova));
 	disk->data = vfio_memory(&disk->vfio, DEPTH * PAGE, &disk->data_iova);
 }
 

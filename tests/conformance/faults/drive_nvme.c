@@ -6,28 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../../examples/nvme.h"
 #include "storm.h"
 
 #define ENTRIES		     16
 #define ADMIN		     DRIVERS /* the window of the admin queue */
 #define STATUS_DATA_TRANSFER 0x04
-
-enum { CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
-enum { READY = 1, FATAL = 2 };
-enum { CREATE_SQ = 1, CREATE_CQ = 5, WRITE = 1, READ = 2 };
-
-struct command {
-	uint8_t opcode, flags;
-	uint16_t id;
-	uint32_t nsid, unused[4];
-	uint64_t prp[2];
-	uint32_t dword[6];
-};
-
-struct completion {
-	uint32_t result, unused;
-	uint16_t sq_head, sq, id, status; /* bit 0: the phase */
-};
 
 struct queue {
 	unsigned int window, id;
@@ -51,7 +35,7 @@ static void queue_init(struct nvme *nvme, struct queue *queue, unsigned int wind
 
 static bool works(const struct nvme *nvme)
 {
-	return (get32(nvme->slot->bar + CSTS) & (READY | FATAL)) == READY;
+	return (get32(nvme->slot->bar + CSTS) & (CSTS_READY | CSTS_FATAL)) == CSTS_READY;
 }
 
 /* One command, to its end: its status, or -1, if the controller does not work any more. */
@@ -84,12 +68,8 @@ static int run(struct nvme *nvme, struct queue *queue, const struct command *com
 static bool create_queue(struct nvme *nvme, unsigned int i)
 {
 	unsigned int id = i + 1, window = nvme->io[i].window;
-	struct command cq = {.opcode = CREATE_CQ,
-			     .prp = {va_of(window, CQ_PAGE)},
-			     .dword = {(ENTRIES - 1) << 16 | id, 1}};
-	struct command sq = {.opcode = CREATE_SQ,
-			     .prp = {va_of(window, SQ_PAGE)},
-			     .dword = {(ENTRIES - 1) << 16 | id, id << 16 | 1}};
+	struct command cq = create_cq(id, ENTRIES, va_of(window, CQ_PAGE));
+	struct command sq = create_sq(id, ENTRIES, va_of(window, SQ_PAGE));
 
 	return run(nvme, &nvme->admin, &cq) == 0 && run(nvme, &nvme->admin, &sq) == 0;
 }
@@ -101,17 +81,18 @@ static bool try_to_start(struct nvme *nvme)
 	uint32_t csts;
 
 	put32(bar + CC, 0);
-	while (get32(bar + CSTS) & READY)
+	while (get32(bar + CSTS) & CSTS_READY)
 		pause_for(&tries);
 	queue_init(nvme, &nvme->admin, ADMIN, 0);
 	for (unsigned int i = 0; i < 2; i++)
 		queue_init(nvme, &nvme->io[i], 2 + i, i + 1);
-	put32(bar + AQA, (ENTRIES - 1) << 16 | (ENTRIES - 1));
+	put32(bar + AQA, admin_sizes(ENTRIES));
 	put64(bar + ASQ, va_of(ADMIN, SQ_PAGE));
 	put64(bar + ACQ, va_of(ADMIN, CQ_PAGE));
-	put32(bar + CC, 0x460001); /* entries of 64 and 16 bytes; enable */
+	put32(bar + CC, CC_ENABLE);
 	/* A reset of the function takes the enabling back. */
-	while (!((csts = get32(bar + CSTS)) & READY) && get32(bar + CC) & 1 && !(csts & FATAL))
+	while (!((csts = get32(bar + CSTS)) & CSTS_READY) && get32(bar + CC) & 1 &&
+	       !(csts & CSTS_FATAL))
 		pause_for(&tries);
 	return create_queue(nvme, 0) && create_queue(nvme, 1);
 }
