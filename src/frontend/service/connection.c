@@ -256,40 +256,44 @@ static int64_t serve_closed(struct connection *connection, const struct wire_msg
 	return 0;
 }
 
-/* `a`: a descriptor of the file's that came along, or -1. The caller's own must be the last when it has the reply. */
-static void serve(struct connection *connection, struct wire_msg *msg, int a)
+/* `a`: a descriptor of the file's that came along, or -1. *ret_fd: one that goes with the reply, or left alone. */
+static int64_t serve_request(struct connection *connection, struct wire_msg *msg, int a,
+			     int *ret_fd)
 {
 	struct service *service = connection->service;
-	int fd = -1;
+	struct mm *mm = connection->client.mm;
+	int64_t rc = 0;
 
-	service_check_orphaned(service);
-	inject_arm(msg->inject);
 	switch (msg->op) {
 	case WIRE_CLOSED:
-		msg->result = serve_closed(connection, msg);
-		break;
+		return serve_closed(connection, msg);
 	case WIRE_ACCOUNT:
-		msg->result = service->hooks->account(service, (pid_t)msg->arg[0], msg->arg)
-				      ? 0
-				      : -ENOENT;
-		break;
+		return service->hooks->account(service, (pid_t)msg->arg[0], msg->arg) ? 0 : -ENOENT;
 	case WIRE_GOING:
-		service->hooks->going(service, connection->client.mm, msg->arg[0], msg->arg[1]);
-		msg->result = 0;
+		service->hooks->going(service, mm, msg->arg[0], msg->arg[1]);
 		break;
 	case WIRE_BYE:
-		service->hooks->leaving(service, connection->client.mm);
-		msg->result = 0;
+		service->hooks->leaving(service, mm);
 		break;
 	case WIRE_RIGHTS:
-		mm_refresh_creds(connection->client.mm);
-		msg->result = 0;
+		mm_refresh_creds(mm);
 		break;
 	default:
 		endpoint_callers(a);
-		msg->result = serve_endpoint(connection, msg, &fd);
+		rc = serve_endpoint(connection, msg, ret_fd);
 		endpoint_callers(-1);
 	}
+	return rc;
+}
+
+static void serve(struct connection *connection, struct wire_msg *msg, int a)
+{
+	int fd = -1;
+
+	service_check_orphaned(connection->service);
+	inject_arm(msg->inject);
+	msg->result = serve_request(connection, msg, a, &fd);
+	/* The caller's own must be the last when it has the reply. */
 	if (a >= 0)
 		close(a);
 	/* The peer has one reference to its address space; page-sets have the others. */

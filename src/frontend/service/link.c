@@ -177,6 +177,39 @@ static int64_t link_closed(struct service *service, struct wire_msg *msg)
 	return !!endpoint;
 }
 
+/* *fd: what came along, taken over if it becomes -1. *ret_fd: a descriptor for the reply, the caller's to close, or left alone. */
+static int64_t serve_request(struct service *service, struct wire_msg *msg, int *fd, int *ret_fd)
+{
+	struct endpoint *endpoint = (struct endpoint *)(uintptr_t)msg->arg[0];
+
+	switch (msg->op) {
+	case WIRE_INSTALL:
+		return endpoint_install(endpoint, ret_fd);
+	case WIRE_CLAIM:
+		return link_claim(endpoint, msg, *fd);
+	case WIRE_CLOSED:
+		return link_closed(service, msg);
+	case WIRE_CATCH_UP:
+		msg->arg[0] = (uintptr_t)endpoint_retire_all(service);
+		return 0;
+	case WIRE_LEND:
+		*ret_fd = fcntl(endpoint->b, F_DUPFD_CLOEXEC, 0);
+		return *ret_fd < 0 ? -EMFILE : 0;
+	case WIRE_READY:
+		endpoint_mark(endpoint);
+		return 0;
+	case WIRE_OFFER:
+		return endpoint_put_message(endpoint, (void *)(uintptr_t)msg->arg[1], msg->arg[2]);
+	case WIRE_UNREAD:
+		return endpoint_unread(endpoint);
+	case WIRE_MEMORY_OPEN:
+		*ret_fd = shared_memory_dup_fd((void *)(uintptr_t)msg->arg[0]);
+		return *ret_fd < 0 ? *ret_fd : 0;
+	default:
+		return host_serve(service, msg, fd);
+	}
+}
+
 /* The program waits: a descriptor that can't be sent is one that it can't have. */
 static void link_reply(struct service *service, struct wire_msg *msg, int fd)
 {
@@ -190,51 +223,15 @@ static void link_reply(struct service *service, struct wire_msg *msg, int fd)
 
 static void link_serve(struct service *service, struct wire_msg *msg, int fd)
 {
-	struct endpoint *endpoint = (struct endpoint *)(uintptr_t)msg->arg[0];
-	int a = -1, lent = -1;
+	int reply = -1;
 
 	atomic_fetch_add(&service->messages, 1);
-	switch (msg->op) {
-	case WIRE_INSTALL:
-		msg->result = endpoint_install(endpoint, &a);
-		break;
-	case WIRE_CLAIM:
-		msg->result = link_claim(endpoint, msg, fd);
-		break;
-	case WIRE_CLOSED:
-		msg->result = link_closed(service, msg);
-		break;
-	case WIRE_CATCH_UP:
-		msg->arg[0] = (uintptr_t)endpoint_retire_all(service);
-		msg->result = 0;
-		break;
-	case WIRE_LEND:
-		lent = endpoint->b;
-		msg->result = 0;
-		break;
-	case WIRE_READY:
-		endpoint_mark(endpoint);
-		msg->result = 0;
-		break;
-	case WIRE_OFFER:
-		msg->result =
-			endpoint_put_message(endpoint, (void *)(uintptr_t)msg->arg[1], msg->arg[2]);
-		break;
-	case WIRE_UNREAD:
-		msg->result = endpoint_unread(endpoint);
-		break;
-	case WIRE_MEMORY_OPEN:
-		a = shared_memory_dup_fd((void *)(uintptr_t)msg->arg[0]);
-		msg->result = a < 0 ? a : 0;
-		break;
-	default:
-		msg->result = host_serve(service, msg, &fd);
-	}
+	msg->result = serve_request(service, msg, &fd, &reply);
 	if (fd >= 0)
 		close(fd);
-	link_reply(service, msg, a < 0 ? lent : a);
-	if (a >= 0)
-		close(a);
+	link_reply(service, msg, reply);
+	if (reply >= 0)
+		close(reply);
 }
 
 void *link_run(void *arg)
