@@ -388,7 +388,8 @@ static int64_t tell(struct remotes *remotes, struct remote_host *host, struct wi
 
 	while (!(link = atomic_exchange(&host->kept, NULL)))
 		sched_yield();
-	result = call_over(remotes, host, link, -1, msg, ret_fd);
+	/* A service that is gone stays gone: it is not waited for each time. */
+	result = link->dead ? -EIO : call_over(remotes, host, link, -1, msg, ret_fd);
 	atomic_store(&host->kept, link);
 	return result;
 }
