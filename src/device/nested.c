@@ -132,23 +132,26 @@ static struct nested_hit both_stages(uint64_t iova, const struct stage1 *page,
 	};
 }
 
-/* Asks the model. */
-static int ask(struct dma_port *port, struct stage1_request *request, struct stage1 *ret)
+/* What has the stage 1 of a RID or PASID, or NULL. */
+static struct hwpt *find_stage1(const struct dma_port *port, uint32_t pasid)
 {
-	const struct port_memory memory = {
-		{read_word, exchange_word}, port, request->pasid | DMA_STAGE2};
-	struct device_attachment *own = device_attachment_for(port->device, request->pasid);
+	struct device_attachment *own = device_attachment_for(port->device, pasid);
 	struct hwpt *hwpt;
 
 	if (!own)
-		return -EFAULT;
+		return NULL;
 	hwpt = atomic_load_explicit(&own->hwpt, memory_order_acquire);
-	if (!hwpt->domain->ops->translate)
-		return -EFAULT;
+	return hwpt->domain->ops->translate ? hwpt : NULL;
+}
+
+/* Asks its model. */
+static int ask(const struct dma_port *port, const struct hwpt *hwpt, struct stage1_request *request,
+	       const struct pt_memory *memory, struct stage1 *ret)
+{
 	request->hwpt_id = hwpt->object.id;
 	request->dev_id = port->device->object.id;
-	return hwpt->domain->ops->translate(hwpt->domain, port->device->iommu_dev, request,
-					    &memory.memory, ret);
+	return hwpt->domain->ops->translate(hwpt->domain, port->device->iommu_dev, request, memory,
+					    ret);
 }
 
 static bool is_paging(const struct dma_port *port, uint32_t pasid)
@@ -174,12 +177,14 @@ static __attribute__((noinline)) char *by_model(struct dma_port *port, uint32_t 
 						uint64_t iova, size_t *len, uint32_t perm)
 {
 	uint64_t changes = atomic_load_explicit(&port->device->changes, memory_order_acquire);
+	const struct port_memory memory = {{read_word, exchange_word}, port, pasid | DMA_STAGE2};
 	struct stage1_request request = {.pasid = pasid, .perm = perm, .iova = iova};
+	const struct hwpt *hwpt = find_stage1(port, pasid);
 	struct dma_hit stage2;
 	struct nested_hit hit;
 	struct stage1 page;
 
-	if (ask(port, &request, &page) ||
+	if (!hwpt || ask(port, hwpt, &request, &memory.memory, &page) ||
 	    !dma_stage2_find(port, pasid | DMA_STAGE2, page.address + (iova - page.first), &stage2))
 		return NULL;
 	hit = both_stages(iova, &page, &stage2);
@@ -269,21 +274,16 @@ int nested_resolve(struct dma_port *port, uint32_t pasid, uint32_t perm, uint64_
 {
 	struct stage1_request request = {
 		.pasid = pasid, .perm = perm, .iova = *address, .locked = true};
-	struct device_attachment *own = device_attachment_for(port->device, pasid);
 	struct locked_memory memory = {.memory = {read_locked, exchange_locked}};
+	const struct hwpt *hwpt = find_stage1(port, pasid);
 	struct stage1 found;
-	int rc;
 
-	if (!own || !own->hwpt->domain->ops->translate) {
+	if (!hwpt) {
 		port->repairable = false;
 		return -EFAULT;
 	}
-	request.hwpt_id = own->hwpt->object.id;
-	request.dev_id = port->device->object.id;
-	memory.paging = own->hwpt->stage2;
-	rc = own->hwpt->domain->ops->translate(own->hwpt->domain, port->device->iommu_dev, &request,
-					       &memory.memory, &found);
-	if (rc) {
+	memory.paging = hwpt->stage2;
+	if (ask(port, hwpt, &request, &memory.memory, &found)) {
 		port->repairable = found.recoverable;
 		port->refused = found;
 		return -EFAULT;
