@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Dirty tracking: which bits a read of the bitmap gives, and which it leaves. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
+#include "container/hazard.h"
+#include "core/machine_impl.h"
+#include "hwpt/hwpt.h"
 #include "world.h"
 
 #define RW    (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
@@ -255,13 +260,65 @@ static void like_a_model(void **state)
 	bench_free_pages(memory, MANY);
 }
 
+struct reader {
+	struct fixture *f;
+	uint64_t bits;
+};
+
+static void *read_all(void *arg)
+{
+	struct reader *reader = arg;
+
+	reader->bits = read_bits(reader->f, 0, PAGES, 0);
+	return NULL;
+}
+
+/* A port that has put a mark and not told the summary yet is waited for: another may have found the mark, and written. */
+static void marks_half_made_are_found(void **state)
+{
+	struct fixture *f = *state;
+	struct reader reader = {f, 0};
+	struct hazard_slot *slot;
+	struct sparse_leaf *leaf;
+	struct sparse_bits *dirty;
+	uint64_t unit, word;
+	pthread_t thread;
+
+	track(f, true);
+	write_pages(f, 1);
+	assert_int_equal(read_bits(f, 0, PAGES, 0), 1);
+	lock_take(&f->bench.ctx->lock);
+	dirty = &hwpt_find_paging(f->bench.ctx, f->hwpt)->dirty;
+	unit = IOVA >> hwpt_find_paging(f->bench.ctx, f->hwpt)->dirty_shift;
+	lock_release(&f->bench.ctx->lock);
+	leaf = sparse_bits_recent(dirty, unit);
+	word = unit / 64 % SPARSE_LEAF_WORDS;
+	assert_int_equal(hazard_register(&f->bench.machine->hazard, &slot), 0);
+	hazard_enter(slot, IOVA + 8, IOVA + 15);
+	atomic_fetch_or(&leaf->words[word], (uint64_t)1 << unit % 64);
+	assert_true(sparse_bits_has(dirty, unit, 1));
+	pthread_create(&thread, NULL, read_all, &reader);
+	for (int i = 0; i < 1000; i++)
+		sched_yield(); /* if it does not wait it has looked by now, most times */
+	atomic_fetch_or(&leaf->summary[word / 64], (uint64_t)1 << word % 64);
+	hazard_leave(slot);
+	pthread_join(thread, NULL);
+	assert_int_equal(reader.bits, 1);
+	hazard_unregister(slot);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(reading_clears),	 TEST(bits_are_only_set),	   TEST(holes_end_the_walk),
-		TEST(unmapping_forgets), TEST(a_bitmap_that_is_not_there), TEST(like_a_model),
+		TEST(reading_clears),
+		TEST(bits_are_only_set),
+		TEST(holes_end_the_walk),
+		TEST(unmapping_forgets),
+		TEST(a_bitmap_that_is_not_there),
+		TEST(like_a_model),
+		TEST(marks_half_made_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
