@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hazard ranges. Slots lie in blocks that are only ever added, so a waiter goes through them without a lock; the slots of
- * a block follow each other, so that its loads do not depend on each other.
+ * Hazard ranges. Slots lie in blocks that are only ever added, so a waiter goes through them without a lock. It looks at slots that are taken: who takes one
+ * later enters its first section later still, and finds the removal as by any announcement that the waiter was too early to see.
  */
 #include <errno.h>
 #include <sched.h>
@@ -18,6 +18,7 @@
 
 struct hazard_block {
 	struct hazard_slot slots[BLOCK_SLOTS];
+	atomic_uint taken; /* bitmap of slots */
 	struct hazard_block *next;
 	void *memory; /* as it was allocated: the block is aligned within */
 };
@@ -34,8 +35,7 @@ void hazard_done(struct hazard *hazard)
 	while (block) {
 		struct hazard_block *next = block->next;
 
-		for (unsigned int i = 0; i < BLOCK_SLOTS; i++)
-			assert(!atomic_load_explicit(&block->slots[i].taken, memory_order_acquire));
+		assert(!atomic_load_explicit(&block->taken, memory_order_acquire));
 		free(block->memory);
 		block = next;
 	}
@@ -52,44 +52,56 @@ static struct hazard_block *new_block(void)
 		return NULL;
 	block = (void *)(((uintptr_t)memory + align - 1) & -align);
 	block->memory = memory;
+	for (unsigned int i = 0; i < BLOCK_SLOTS; i++)
+		block->slots[i].number = i;
 	return block;
 }
 
-static bool take(struct hazard_slot *slot)
+/* NULL: all are taken. */
+static struct hazard_slot *take(struct hazard_block *block)
 {
-	return !atomic_load_explicit(&slot->taken, memory_order_relaxed) &&
-	       !atomic_exchange_explicit(&slot->taken, true, memory_order_acquire);
+	unsigned int taken = atomic_load_explicit(&block->taken, memory_order_relaxed);
+
+	while (taken != (1u << BLOCK_SLOTS) - 1) {
+		unsigned int i = __builtin_ctz(~taken);
+
+		if (atomic_compare_exchange_weak(&block->taken, &taken, taken | 1u << i))
+			return &block->slots[i];
+	}
+	return NULL;
 }
 
 int hazard_register(struct hazard *hazard, struct hazard_slot **ret_slot)
 {
 	struct hazard_block *head = atomic_load_explicit(&hazard->blocks, memory_order_acquire);
+	struct hazard_slot *slot = NULL;
+	struct hazard_block *block;
 
-	for (struct hazard_block *block = head; block; block = block->next) {
-		for (unsigned int i = 0; i < BLOCK_SLOTS; i++) {
-			if (!take(&block->slots[i]))
-				continue;
-			*ret_slot = &block->slots[i];
-			return 0;
-		}
+	for (block = head; block && !slot; block = block->next)
+		slot = take(block);
+	if (slot) {
+		*ret_slot = slot;
+		return 0;
 	}
-	struct hazard_block *block = new_block();
+	block = new_block();
 	if (!block)
 		return -ENOMEM;
-	take(&block->slots[0]);
+	*ret_slot = take(block);
 	do
 		block->next = head;
 	while (!atomic_compare_exchange_weak(&hazard->blocks, &head, block));
-	*ret_slot = &block->slots[0];
 	return 0;
 }
 
 void hazard_unregister(struct hazard_slot *slot)
 {
+	struct hazard_block *block;
+
 	if (!slot)
 		return;
 	assert(!(atomic_load_explicit(&slot->section, memory_order_relaxed) & 1));
-	atomic_store_explicit(&slot->taken, false, memory_order_release);
+	block = (struct hazard_block *)(slot - slot->number); /* its slots come first */
+	atomic_fetch_and_explicit(&block->taken, ~(1u << slot->number), memory_order_release);
 }
 
 /* Everything before is visible to others before anything after is read. */
@@ -116,8 +128,8 @@ static void pause_spinning(unsigned int tries)
 	}
 }
 
-static void wait_for_slot(const struct hazard_slot *slot, uint64_t section, uint64_t first,
-			  uint64_t last)
+static __attribute__((noinline)) void wait_for_slot(const struct hazard_slot *slot,
+						    uint64_t section, uint64_t first, uint64_t last)
 {
 	uint64_t slot_first = atomic_load_explicit(&slot->first, memory_order_acquire);
 	uint64_t slot_last = atomic_load_explicit(&slot->last, memory_order_acquire);
@@ -133,16 +145,19 @@ static void wait_for_slot(const struct hazard_slot *slot, uint64_t section, uint
 void hazard_wait(struct hazard *hazard, uint64_t first, uint64_t last)
 {
 	const struct hazard_block *block;
-	uint64_t section;
 
 	full_fence();
 	block = atomic_load_explicit(&hazard->blocks, memory_order_acquire);
 	for (; block; block = block->next) {
-		for (unsigned int i = 0; i < BLOCK_SLOTS; i++) {
-			section = atomic_load_explicit(&block->slots[i].section,
-						       memory_order_acquire);
+		unsigned int taken = atomic_load_explicit(&block->taken, memory_order_acquire);
+
+		for (; taken; taken &= taken - 1) {
+			const struct hazard_slot *slot = &block->slots[__builtin_ctz(taken)];
+			uint64_t section =
+				atomic_load_explicit(&slot->section, memory_order_acquire);
+
 			if (section & 1)
-				wait_for_slot(&block->slots[i], section, first, last);
+				wait_for_slot(slot, section, first, last);
 		}
 	}
 }

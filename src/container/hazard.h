@@ -23,7 +23,7 @@
  * Sections of one slot do not nest. A thread must not wait while one of its own slots is entered, and inside a
  * section must take no lock that is held around hazard_wait(): both would wait for ever.
  *
- * Cost: a section one locked instruction (5 to 7 ns), a wait another and one load for each slot.
+ * Cost: a section one locked instruction (5 to 7 ns), a wait another and one load for each slot that somebody has.
  */
 #ifndef UIOMMUFD_CONTAINER_HAZARD_H
 #define UIOMMUFD_CONTAINER_HAZARD_H
@@ -43,7 +43,7 @@ struct hazard {
 struct hazard_slot {
 	_Atomic uint64_t section; /* counts entering and leaving: odd inside a section */
 	_Atomic uint64_t first, last;
-	atomic_bool taken;
+	unsigned int number; /* in its block, constant */
 } __attribute__((aligned(64)));
 
 void hazard_init(struct hazard *hazard);
