@@ -340,7 +340,8 @@ void endpoint_release_handed(struct service *service)
 void service_settle(struct service *service)
 {
 	LOCK_SCOPED(&service->lock);
-	while (service->releasing || (service->leaving && !service->orphaned))
+	while (!atomic_load(&service->lost) &&
+	       (service->releasing || (service->leaving && !service->orphaned)))
 		lock_wait(&service->lock, &service->released);
 }
 

@@ -5,12 +5,38 @@
  */
 #include "frontend/service/internal.h"
 #include "core/shared_memory.h"
+#include "base/sys.h"
 #include "frontend/service/quiet.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* Nobody waits for the service any more. That is told once, since what follows would be hard to understand. */
+static int link_lost(struct service *service)
+{
+	char text[200];
+	int n;
+
+	if (atomic_exchange(&service->lost, true))
+		return -EIO;
+	pthread_cond_broadcast(&service->released);
+	n = snprintf(text, sizeof(text),
+		     "uiommufd: descriptor %d, which is ours, was closed by a bare system call, or "
+		     "our process "
+		     "was killed: what the program has open is lost (EIO, EFAULT).\n",
+		     service->link);
+	sys_raw(SYS_write, STDERR_FILENO, text, n);
+	return -EIO;
+}
+
+static bool link_broken(int rc)
+{
+	return rc == -EPIPE || rc == -EBADF || rc == -ENOTSOCK || rc == -ENOTCONN;
+}
 
 /* The program's side: sends, waits for the reply, returns its result. */
 int64_t link_call(struct service *service, struct wire_msg *msg, int fd, int *ret_fd)
@@ -19,15 +45,15 @@ int64_t link_call(struct service *service, struct wire_msg *msg, int fd, int *re
 
 	endpoint_collect_stale(service);
 	LOCK_SCOPED(&service->link_lock);
-	if (service->link < 0)
+	if (service->link < 0 || atomic_load(&service->lost))
 		return -EIO;
 	atomic_fetch_add(&service->messages, 1);
 	rc = wire_send(service->link, msg, fd);
 	if (!rc)
 		rc = wire_recv(service->link, msg, ret_fd);
 	atomic_fetch_add(&service->messages, 1);
-	if (rc == -EPIPE)
-		return -EIO;
+	if (link_broken(rc))
+		return link_lost(service);
 	return rc ? rc : msg->result;
 }
 

@@ -93,6 +93,8 @@ int service_start(struct service *service)
 	int fds[2], rc;
 
 	LOCK_SCOPED(&service->link_lock);
+	if (atomic_load(&service->lost))
+		return -EIO;
 	if (service->link >= 0)
 		return 0;
 	if (inject_fail())

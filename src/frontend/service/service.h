@@ -115,6 +115,8 @@ struct service {
 
 	struct lock link_lock; /* one request at a time */
 	int link;	       /* the program's end; -1: not running */
+	atomic_bool
+		lost; /* it was closed past the shim, or the service was killed: no more calls */
 	/* Robust, and held by the thread that started the service: the kernel marks it when that thread ends. */
 	pthread_mutex_t starter;
 	pid_t pid;	      /* of the service's process */
@@ -129,7 +131,7 @@ struct service {
 
 /* Allocates; starts nothing. -ENOMEM. */
 int service_new(const struct service_hooks *hooks, void *owner, struct service **ret_service);
-/* Starts the process if it isn't running. -ENOMEM, -EMFILE, -EAGAIN. */
+/* Starts the process if it isn't running. -ENOMEM, -EMFILE, -EAGAIN; -EIO if it was lost. */
 int service_start(struct service *service);
 
 /* One of ours has a new number in the program's table. */
