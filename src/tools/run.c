@@ -204,24 +204,34 @@ static int prepare_namespace(void)
 	return r;
 }
 
-/*
- * A program that gcc has built with AddressSanitizer refuses to start when anything is preloaded in front of the run-time library. The
- * preload library does no harm there.
- */
-static int prepare_sanitized(void)
+/* Appends `setting` to options of another tool's in the environment, if they don't speak of `name` already. */
+static int add_option(const char *variable, const char *name, const char *setting, char between)
 {
-	const char *old = getenv("ASAN_OPTIONS");
+	const char *old = getenv(variable);
 	char *both;
 	int r = 0;
 
-	if (old && strstr(old, "verify_asan_link_order="))
+	if (old && strstr(old, name))
 		return 0;
-	if (asprintf(&both, "%s%sverify_asan_link_order=0", old ? old : "", old ? ":" : "") < 0)
+	if (asprintf(&both, "%s%.*s%s", old ? old : "", !!old, &between, setting) < 0)
 		return -ENOMEM;
-	if (setenv("ASAN_OPTIONS", both, 1))
+	if (setenv(variable, both, 1))
 		r = -ENOMEM;
 	free(both);
 	return r;
+}
+
+/*
+ * A program that gcc has built with AddressSanitizer refuses to start when anything is preloaded in front of the run-time library. The
+ * preload library does no harm there. Valgrind's registers are not up to date at a store, unless it is told so, and
+ * whoever performs a trapped one needs them.
+ */
+static int prepare_checkers(void)
+{
+	return add_option("ASAN_OPTIONS", "verify_asan_link_order=", "verify_asan_link_order=0",
+			  ':')
+		       ?: add_option("VALGRIND_OPTS", "vex-iropt-register-updates",
+				     "--vex-iropt-register-updates=allregs-at-mem-access", ' ');
 }
 
 static int prepare_preload(void)
@@ -278,7 +288,7 @@ static int prepare(const struct options *options)
 		return r;
 	if (options->launcher)
 		return prepare_launcher(options);
-	r = prepare_sanitized();
+	r = prepare_checkers();
 	return r ? r : prepare_preload();
 }
 

@@ -8,7 +8,7 @@
  * live on and are the process's. libc counts it as a thread that never ends; one for a program's life. The descriptor's
  * thread id has to be the new task's: libc's recursive locks, the loader's among them, know their owner by it.
  *
- * ThreadSanitizer can't follow that, nor can a sandbox that forbids clone() without CLONE_THREAD: there the pthread
+ * ThreadSanitizer can't follow that, nor can Valgrind, nor a sandbox that forbids clone() without CLONE_THREAD: there the pthread
  * itself goes on with a descriptor table of its own. Then the files end with the program.
  */
 #include "frontend/service/internal.h"
@@ -29,11 +29,17 @@
 /* Of service->started; below 0 it is what failed. */
 enum { STARTING, STARTED };
 
+/* Of the object that Valgrind preloads, whatever the tool. */
+extern char _vgnU_freeres[] __attribute__((weak));
+
+static bool in_a_thread(void)
+{
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-static const bool in_a_thread = true;
+	return true;
 #else
-static const bool in_a_thread = false;
+	return _vgnU_freeres != NULL;
 #endif
+}
 
 void service_started(struct service *service, int rc)
 {
@@ -72,7 +78,7 @@ static void *thread_run(void *arg)
 {
 	struct service *service = arg;
 	char *stack = (char *)__builtin_frame_address(0) - PARENTS_SHARE;
-	pid_t *tid = in_a_thread ? NULL : tid_address();
+	pid_t *tid = in_a_thread() ? NULL : tid_address();
 	int rc = -1;
 
 	stack = (char *)((uintptr_t)stack & ~(uintptr_t)63);
