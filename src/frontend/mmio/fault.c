@@ -16,6 +16,7 @@
 
 #include "base/sys.h"
 #include "frontend/mmio/insn.h"
+#include "frontend/mmio/original.h"
 #include "frontend/mmio/perform.h"
 #include "frontend/mmio/registers.h"
 
@@ -69,6 +70,8 @@ static __attribute__((noinline)) bool decode(uintptr_t ip, uintptr_t at, struct 
 	uint8_t code[INSN_LONGEST];
 	size_t len = read_code(ip, code);
 
+	if (len && code[0] == BREAKPOINT)
+		original_byte(ip, code);
 	if (insn_decode(code, len, ret_insn))
 		return true;
 	tell_unknown(ip, at, code, len);
