@@ -23,7 +23,7 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_SEAL)
 
-void channel_init(struct channel *channel, int sock, enum ring_side side, enum ring_mode mode)
+void channel_init(struct channel *channel, int sock, enum ring_side side, enum spin_mode mode)
 {
 	*channel = (struct channel){
 		.sock = sock,

@@ -17,12 +17,12 @@ struct channel {
 	atomic_int sock; /* the owner's: it may get another number while nobody waits */
 	enum ring_side side;
 	struct ring *ring; /* NULL: there is none */
-	struct ring_spin spin;
+	struct spin spin;
 	long page_ns; /* how long at most it sleeps on the page */
 };
 
 /* The sides. `mode`: whether to look for messages before one sleeps. */
-void channel_init(struct channel *channel, int sock, enum ring_side side, enum ring_mode mode);
+void channel_init(struct channel *channel, int sock, enum ring_side side, enum spin_mode mode);
 /* Unmaps the ring. */
 void channel_done(struct channel *channel);
 

@@ -53,7 +53,7 @@ struct remotes {
 	struct lock lock;
 	SLIST_HEAD(, remote_host) hosts;
 	LIST_HEAD(, remote_link) links; /* all of them */
-	enum ring_mode mode;
+	enum spin_mode mode;
 };
 
 /* guard_init() must have succeeded before a call is made. */

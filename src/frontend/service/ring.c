@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "frontend/service/ring.h"
 
-#include <sched.h>
-#include <time.h>
-
 /* A word: the side, and twice how the other sleeps. */
 #define SIDE 1u
-
-#define LOOKS	   32 /* between two looks at the clock */
-#define CREDIT_MAX 4
-#define TRY_ANYWAY 32 /* one wait of so many, without credit */
 
 enum ring_sleep ring_pass(struct ring *ring, enum ring_side side)
 {
 	unsigned int before;
 
-	atomic_store_explicit(&ring->cpu[side], (unsigned int)sched_getcpu() + 1,
-			      memory_order_relaxed);
+	atomic_store_explicit(&ring->cpu[side], spin_here(), memory_order_relaxed);
 	before = atomic_exchange_explicit(&ring->turn, side ^ SIDE, memory_order_acq_rel);
 	return before / 2;
 }
@@ -40,58 +32,22 @@ bool ring_sleep(struct ring *ring, enum ring_side side, enum ring_sleep how, uns
 	return false;
 }
 
-static inline void relax(void)
+struct turn {
+	struct ring *ring;
+	enum ring_side side;
+};
+
+static bool is_mine(void *arg)
 {
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("isb" ::: "memory"); /* yield is nothing on most processors */
-#endif
+	const struct turn *turn = arg;
+
+	return ring_mine(turn->ring, turn->side);
 }
 
-static uint64_t now(void)
+bool ring_spin(struct ring *ring, enum ring_side side, struct spin *spin)
 {
-	struct timespec time;
+	struct turn turn = {ring, side};
+	unsigned int other = atomic_load_explicit(&ring->cpu[side ^ SIDE], memory_order_relaxed);
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-static bool worth_it(struct ring *ring, enum ring_side side, struct ring_spin *spin)
-{
-	if (spin->mode != RING_ADAPTIVE)
-		return spin->mode == RING_ALWAYS;
-	if (atomic_load_explicit(&ring->cpu[side ^ SIDE], memory_order_relaxed) ==
-	    (unsigned int)sched_getcpu() + 1)
-		return false;
-	return spin->credit || ++spin->skipped >= TRY_ANYWAY;
-}
-
-static bool look(struct ring *ring, enum ring_side side, uint64_t limit)
-{
-	uint64_t start = now();
-
-	do {
-		for (int i = 0; i < LOOKS; i++) {
-			if (ring_mine(ring, side))
-				return true;
-			relax();
-		}
-	} while (now() - start < limit);
-	return false;
-}
-
-bool ring_spin(struct ring *ring, enum ring_side side, struct ring_spin *spin)
-{
-	if (ring_mine(ring, side))
-		return true;
-	if (!worth_it(ring, side, spin))
-		return false;
-	spin->skipped = 0;
-	if (!look(ring, side, spin->limit)) {
-		spin->credit -= spin->credit > 0;
-		return false;
-	}
-	spin->credit = CREDIT_MAX;
-	return true;
+	return spin_until(spin, other, is_mine, &turn);
 }

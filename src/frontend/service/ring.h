@@ -3,8 +3,7 @@
  * Two sides that take turns, by a page that both have mapped: one writes a message and passes the turn on, the other waits for it. It says
  * whose turn it is and whether the other sleeps; how a side sleeps and is woken up is not known here (channel.h).
  *
- * Who waits looks at the page for a short time first, if that has been worth it lately. It never is where the other side was on the same
- * processor when it was heard of last.
+ * Who waits looks at the page for a short time first, if that seems worth it (base/spin.h).
  */
 #ifndef UIOMMUFD_SERVICE_RING_H
 #define UIOMMUFD_SERVICE_RING_H
@@ -13,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/spin.h"
 #include "core/window.h"
 #include "frontend/service/wire.h"
 
@@ -26,7 +26,7 @@ enum ring_sleep { RING_AWAKE, RING_ON_PAGE, RING_ON_SOCKET };
 /* All zero is a ring of which the client has the turn. The other side may be hostile: nothing here is believed, each word is read once. */
 struct ring {
 	_Alignas(64) atomic_uint turn; /* whose, and how the other one sleeps */
-	atomic_uint cpu[2];	       /* where each side was when it passed the turn on, + 1 */
+	atomic_uint cpu[2]; /* where each side was when it passed the turn on: spin_here() */
 	/* For who has the turn: */
 	uint32_t by_socket; /* the message went over the socket, for it carries a descriptor */
 	_Alignas(64) struct wire_msg msg;
@@ -47,17 +47,7 @@ bool ring_mine(struct ring *ring, enum ring_side side);
 bool ring_sleep(struct ring *ring, enum ring_side side, enum ring_sleep how,
 		unsigned int *ret_word);
 
-/* Whether to look before one sleeps. For tests it can be decided. */
-enum ring_mode { RING_ADAPTIVE, RING_ALWAYS, RING_NEVER };
-
-struct ring_spin {
-	enum ring_mode mode;
-	uint64_t limit; /* nanoseconds */
-	/* Grows by success and falls by failure; where there is none it is tried now and then. */
-	unsigned int credit, skipped;
-};
-
 /* Looks for the turn as long as it seems worth it. True: this side has it. */
-bool ring_spin(struct ring *ring, enum ring_side side, struct ring_spin *spin);
+bool ring_spin(struct ring *ring, enum ring_side side, struct spin *spin);
 
 #endif

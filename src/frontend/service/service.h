@@ -96,7 +96,7 @@ struct service {
 	void *owner;		  /* the hooks' */
 	struct client *program;	  /* whose memory this is; set by the owner before the start */
 	struct machine_host host; /* for the owner's machines */
-	enum ring_mode mode;	  /* of connections from now on; for tests */
+	enum spin_mode mode;	  /* of connections from now on; for tests */
 	uint64_t id[2];
 	struct lock lock;
 	struct endpoint_list endpoints[SERVICE_BUCKETS]; /* by id */

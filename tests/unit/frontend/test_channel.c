@@ -23,7 +23,7 @@ struct pair {
 	unsigned int seed, rounds;
 };
 
-static void open_pair(struct pair *pair, bool ring, enum ring_mode mode)
+static void open_pair(struct pair *pair, bool ring, enum spin_mode mode)
 {
 	int ends[2], memory;
 
@@ -91,7 +91,7 @@ static void *service_side(void *arg)
 	return (void *)wrong;
 }
 
-static void exchange(bool ring, enum ring_mode mode, unsigned int seed, unsigned int rounds)
+static void exchange(bool ring, enum spin_mode mode, unsigned int seed, unsigned int rounds)
 {
 	struct pair pair = {.seed = seed, .rounds = rounds};
 	pthread_t thread;
@@ -123,10 +123,10 @@ static void exchange(bool ring, enum ring_mode mode, unsigned int seed, unsigned
 static void test_exchange(void **state)
 {
 	for (unsigned int seed = 1; seed <= 5; seed++) {
-		exchange(true, RING_NEVER, seed, 300);
-		exchange(true, RING_ALWAYS, seed, 300);
-		exchange(true, RING_ADAPTIVE, seed, 300);
-		exchange(false, RING_ADAPTIVE, seed, 50);
+		exchange(true, SPIN_NEVER, seed, 300);
+		exchange(true, SPIN_ALWAYS, seed, 300);
+		exchange(true, SPIN_ADAPTIVE, seed, 300);
+		exchange(false, SPIN_ADAPTIVE, seed, 50);
 	}
 }
 
@@ -196,7 +196,7 @@ static void *end_client(void *arg)
 
 static void test_client_ends(void **state)
 {
-	for (int mode = RING_ADAPTIVE; mode <= RING_NEVER; mode++) {
+	for (int mode = SPIN_ADAPTIVE; mode <= SPIN_NEVER; mode++) {
 		struct pair pair = {};
 		struct wire_msg msg;
 		pthread_t thread;
@@ -227,7 +227,7 @@ static pid_t start_mortal(struct pair *pair)
 
 static void test_service_is_killed(void **state)
 {
-	for (int mode = RING_ADAPTIVE; mode <= RING_NEVER; mode++) {
+	for (int mode = SPIN_ADAPTIVE; mode <= SPIN_NEVER; mode++) {
 		struct pair pair = {};
 		struct wire_msg msg;
 		pid_t child;
@@ -250,7 +250,7 @@ static void test_last_words(void **state)
 {
 	struct pair pair = {};
 
-	open_pair(&pair, true, RING_NEVER);
+	open_pair(&pair, true, SPIN_NEVER);
 	assert_true(say(&pair.client, 2));
 	assert_true(hear(&pair.service, 2));
 	assert_true(say(&pair.service, 5));
@@ -267,7 +267,7 @@ static void test_reply_without_its_descriptor(void **state)
 		struct pair pair = {};
 		int fd;
 
-		open_pair(&pair, ring, RING_NEVER);
+		open_pair(&pair, ring, SPIN_NEVER);
 		assert_true(say(&pair.client, 2));
 		assert_true(hear(&pair.service, 2));
 		inject_arm(1);
@@ -296,7 +296,7 @@ static void refuse(int fd)
 {
 	struct channel channel;
 
-	channel_init(&channel, -1, RING_SERVICE, RING_ADAPTIVE);
+	channel_init(&channel, -1, RING_SERVICE, SPIN_ADAPTIVE);
 	assert_int_equal(channel_map_ring(&channel, fd), -EINVAL);
 	assert_null(channel.ring);
 	close(fd);
@@ -308,7 +308,7 @@ static void test_refuses_memory(void **state)
 	struct channel channel;
 	int fd = memory_of(RING_BYTES, F_SEAL_SHRINK);
 
-	channel_init(&channel, -1, RING_SERVICE, RING_ADAPTIVE);
+	channel_init(&channel, -1, RING_SERVICE, SPIN_ADAPTIVE);
 	assert_int_equal(channel_map_ring(&channel, fd), 0);
 	channel_done(&channel);
 	close(fd);

@@ -388,7 +388,7 @@ static int standard_input(int fd)
 static const struct remote_ops answering_ops = {
 	.place = place, .unplace = unplace, .fd_native = standard_input};
 
-static void call_from_threads(enum ring_mode mode)
+static void call_from_threads(enum spin_mode mode)
 {
 	struct service *service;
 	struct probe probe = {};
@@ -420,9 +420,9 @@ static void call_from_threads(enum ring_mode mode)
 
 static void test_threads_call(void **state)
 {
-	call_from_threads(RING_NEVER);
-	call_from_threads(RING_ALWAYS);
-	call_from_threads(RING_ADAPTIVE);
+	call_from_threads(SPIN_NEVER);
+	call_from_threads(SPIN_ALWAYS);
+	call_from_threads(SPIN_ADAPTIVE);
 }
 
 /* ---- a service by hand: it asks once in the middle of a call ---- */
@@ -573,7 +573,7 @@ static const struct remote_ops dying_ops = {.place = place, .unplace = unplace, 
 
 static void attach_and_die(void *arg)
 {
-	struct remotes remotes = {.mode = *(enum ring_mode *)arg};
+	struct remotes remotes = {.mode = *(enum spin_mode *)arg};
 	struct caller caller = {.remotes = &remotes, .fd = owned_fd};
 
 	identity_of(caller.fd, &caller.identity);
@@ -587,7 +587,7 @@ static void attach_and_die(void *arg)
 /* It is asked something in the middle of its call, and is no more. */
 static void test_client_is_killed(void **state)
 {
-	for (enum ring_mode mode = RING_ADAPTIVE; mode <= RING_NEVER; mode++) {
+	for (enum spin_mode mode = SPIN_ADAPTIVE; mode <= SPIN_NEVER; mode++) {
 		struct service *service = start();
 		struct probe probe = {};
 		struct endpoint *endpoint;
