@@ -100,12 +100,12 @@ static int grow(struct idmap *map)
 	return 0;
 }
 
-/* Takes off the levels, and at last the root, that a smaller map has no need for. */
+/* Takes off the levels that a smaller map has no need for. The last leaf stays: a map may go from one id to none and back all the time. */
 static void shrink(struct idmap *map)
 {
 	struct idmap_node *node;
 
-	while ((node = map->root) && (!node->used || (map->levels > 1 && node->used == 1))) {
+	while (map->levels > 1 && (node = map->root)->used <= 1) {
 		map->root = node->used ? node->at[0] : NULL;
 		map->levels = node->used ? map->levels - 1 : 0;
 		free(node);

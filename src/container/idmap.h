@@ -23,7 +23,7 @@ struct idmap_node;
 
 struct idmap {
 	struct idmap_node *root;
-	unsigned int levels; /* of nodes; 0 if the map is empty */
+	unsigned int levels; /* of nodes; 0: there is none */
 	uint32_t count;	     /* ids that are taken */
 };
 

@@ -74,9 +74,10 @@ void device_page_response(struct device *device, const struct page_request *last
 {
 	const struct iommu_ops *ops = device->iommu_dev->ops;
 
-	stall_answer(device, last, code);
 	if (ops->page_response)
 		ops->page_response(device->iommu_dev, last, code);
+	/* Its DMA may go on from here. */
+	stall_answer(device, last, code);
 }
 
 static void refuse(struct device *device, const struct page_request *last)
@@ -84,16 +85,29 @@ static void refuse(struct device *device, const struct page_request *last)
 	device_page_response(device, last, IOMMUFD_PAGE_RESP_INVALID);
 }
 
+/* A complete group to the fault queue of who takes it. */
+static int deliver(struct device *device, const struct page_request *requests, uint32_t n)
+{
+	const struct page_request *last = &requests[n - 1];
+	struct device_attachment *own = find_taker(device, last);
+	int rc = own ? fault_deliver(own->hwpt->fault, &own->faults, requests, n) : -EINVAL;
+
+	if (rc)
+		refuse(device, last);
+	return rc;
+}
+
 int device_page_request(struct device *device, const struct page_request *request)
 {
 	struct partial_group *group = find_partial(device, request), *grown;
-	struct device_attachment *own;
-	int rc = -EINVAL;
+	int rc;
 
 	if (!device->fault_attachments) {
 		refuse(device, request);
 		return -EINVAL;
 	}
+	if (!group && request->last)
+		return deliver(device, request, 1);
 	grown = append(device, group, request);
 	if (!grown) {
 		if (group)
@@ -104,11 +118,7 @@ int device_page_request(struct device *device, const struct page_request *reques
 	group = grown;
 	if (!request->last)
 		return 0;
-	own = find_taker(device, request);
-	if (own)
-		rc = fault_deliver(own->hwpt->fault, &own->faults, group->requests, group->n);
-	if (rc)
-		refuse(device, request);
+	rc = deliver(device, group->requests, group->n);
 	forget_partial(group);
 	return rc;
 }

@@ -11,6 +11,7 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
+#include "base/pool.h"
 #include "container/idmap.h"
 #include "core/ioctl.h"
 #include "event/event.h"
@@ -29,16 +30,36 @@ struct fault_queue {
 	TAILQ_HEAD(, fault_group) queued;
 	struct idmap read;	     /* struct fault_group by cookie: read, not answered */
 	struct fault_group *offered; /* the first of the queue; its cookie is reserved */
+	struct pool singles;	     /* groups of one message, as most are */
 };
 
 #define MESSAGE_SIZE sizeof(struct iommu_hwpt_pgfault)
 
 /* ---- answers ---- */
 
-static void answer(struct fault_group *group, enum iommufd_page_response_code code)
+static struct fault_group *new_group(struct fault_queue *faults, uint32_t n)
+{
+	struct fault_group *group = n == 1 ? pool_alloc(&faults->singles)
+					   : mem_alloc(sizeof(*group) + n * MESSAGE_SIZE);
+
+	if (group)
+		group->n = n;
+	return group;
+}
+
+static void free_group(struct fault_queue *faults, struct fault_group *group)
+{
+	if (group->n == 1)
+		pool_free(&faults->singles, group);
+	else
+		free(group);
+}
+
+static void answer(struct fault_queue *faults, struct fault_group *group,
+		   enum iommufd_page_response_code code)
 {
 	group->source->answered(group->source, &group->last, code);
-	free(group);
+	free_group(faults, group);
 }
 
 static struct iommu_hwpt_pgfault message(const struct fault_source *source,
@@ -65,11 +86,10 @@ int fault_deliver(struct object *queue, struct fault_source *source,
 		source->answered(source, &requests[n - 1], IOMMUFD_PAGE_RESP_INVALID);
 		return 0;
 	}
-	group = mem_alloc(sizeof(*group) + n * MESSAGE_SIZE);
+	group = new_group(faults, n);
 	if (!group)
 		return -ENOMEM;
 	group->source = source;
-	group->n = n;
 	group->last = requests[n - 1];
 	for (uint32_t i = 0; i < n; i++)
 		group->messages[i] = message(source, &requests[i]);
@@ -88,7 +108,7 @@ static void forget_queued(struct fault_queue *faults, const struct fault_source 
 		if (source && group->source != source)
 			continue;
 		TAILQ_REMOVE(&faults->queued, group, link);
-		answer(group, IOMMUFD_PAGE_RESP_INVALID);
+		answer(faults, group, IOMMUFD_PAGE_RESP_INVALID);
 	}
 }
 
@@ -102,7 +122,7 @@ static void forget(struct fault_queue *faults, const struct fault_source *source
 		if (source && group->source != source)
 			continue;
 		idmap_remove(&faults->read, cookie);
-		answer(group, IOMMUFD_PAGE_RESP_INVALID);
+		answer(faults, group, IOMMUFD_PAGE_RESP_INVALID);
 	}
 }
 
@@ -217,7 +237,7 @@ static int take_answer(struct fault_queue *faults, const struct iommu_hwpt_page_
 	if (!group)
 		return -EINVAL;
 	idmap_remove(&faults->read, response->cookie);
-	answer(group, response->code);
+	answer(faults, group, response->code);
 	return 0;
 }
 
@@ -274,6 +294,7 @@ static void fault_destroy(struct object *object)
 	struct fault_queue *faults = (struct fault_queue *)object;
 
 	idmap_done(&faults->read);
+	pool_done(&faults->singles);
 	free(faults);
 }
 
@@ -297,6 +318,7 @@ static int fault_queue_new(struct ctx *ctx, struct fault_queue **ret_faults)
 	faults->event.ops = &fault_ops;
 	TAILQ_INIT(&faults->queued);
 	idmap_init(&faults->read);
+	pool_init(&faults->singles, sizeof(struct fault_group) + MESSAGE_SIZE);
 	*ret_faults = faults;
 	return 0;
 }
