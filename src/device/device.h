@@ -51,9 +51,10 @@ struct device {
 	size_t n_reserved;
 	LIST_HEAD(, partial_group) partial; /* groups whose last page request has not come yet */
 	LIST_HEAD(, stall) stalls;	    /* DMA that waits for an answer (device/stall.h) */
-	bool faults_aborted;		    /* DMA does not wait now */
-	struct sva_bond *_Atomic bonds;	    /* of PASIDs with processes (device/sva.h) */
-	struct object *vdevice;		    /* its vDEVICE, or NULL */
+	atomic_uint answered_on; /* the processor that the last answer came from (base/spin.h) */
+	bool faults_aborted;	 /* DMA does not wait now */
+	struct sva_bond *_Atomic bonds; /* of PASIDs with processes (device/sva.h) */
+	struct object *vdevice;		/* its vDEVICE, or NULL */
 };
 
 /* That one device is attached, by RID or PASID. What leads from a fault to the device. */

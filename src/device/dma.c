@@ -16,7 +16,10 @@
 #include "hwpt/dirty.h"
 
 #define LARGE ((uint64_t)1 << DMA_LARGE_SHIFT)
-#define HITS  (DMA_LARGE_HITS + DMA_SMALL_HITS)
+/* How long a port looks for an answer before it sleeps: as long as it takes to wake up who gives it (ns). */
+#define SPIN 60000
+
+#define HITS (DMA_LARGE_HITS + DMA_SMALL_HITS)
 
 int dma_port_init(struct dma_port *port, struct device *device)
 {
@@ -29,6 +32,7 @@ int dma_port_init(struct dma_port *port, struct device *device)
 		hits[i] = (struct dma_hit){.pasid = DMA_NOTHING};
 	*port = (struct dma_port){
 		.device = device, .hits = hits, .last = {hits, hits}, .table.pasid = DMA_NOTHING};
+	port->spin.limit = SPIN;
 	rc = nested_init(port);
 	if (!rc)
 		rc = hazard_register(&device->object.ctx->machine->hazard, &port->slot);

@@ -18,6 +18,7 @@
 
 #include <uiommufd/iommufd.h>
 
+#include "base/spin.h"
 #include "container/hazard.h"
 #include "device/device.h"
 
@@ -61,6 +62,7 @@ struct dma_port {
 	struct nested_hit *nested; /* of stage 1 (device/nested.c) */
 	bool repairable;	   /* the last failure was one that a page request may help */
 	struct stage1 refused;	   /* what stage 1 said to it */
+	struct spin spin;	   /* of waits for pages */
 };
 
 /* -ENOMEM. The device outlives its ports. */

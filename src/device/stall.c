@@ -3,6 +3,7 @@
 #include "device/stall.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include <uiommufd/iommufd.h>
 
@@ -11,27 +12,42 @@
 /* PCI Express, "Page Request Message": a group's index has 9 bits. */
 #define GROUPS 512
 
-/* A thread that waits, on its own stack. All under the context's lock. */
+/* A thread that waits, on its own stack. Under the context's lock until it is answered; from then on it is its thread's alone. */
 struct stall {
-	LIST_ENTRY(stall) link;
-	uint32_t pasid, grpid;
-	bool answered;
-	int code;
+	LIST_ENTRY(stall) link; /* while it is not answered */
+	uint32_t grpid;
+	int result; /* 0: try again */
+	bool asleep;
 	pthread_cond_t wake;
+	atomic_bool answered;
 };
 
-void stall_answer(struct device *device, const struct page_request *last, int code)
+static struct stall *find_stall(const struct device *device, uint32_t grpid)
 {
 	struct stall *stall;
 
-	LIST_FOREACH(stall, &device->stalls, link) {
-		if (stall->grpid != last->grpid || stall->answered)
-			continue;
-		stall->code = code;
-		stall->answered = true;
-		pthread_cond_signal(&stall->wake);
+	LIST_FOREACH(stall, &device->stalls, link)
+		if (stall->grpid == grpid)
+			return stall;
+	return NULL;
+}
+
+/* Its thread may be looking at `answered` and go on at once, so that is stored last. */
+void stall_answer(struct device *device, const struct page_request *last, int code)
+{
+	struct stall *stall = find_stall(device, last->grpid);
+
+	if (!stall)
 		return;
-	}
+	LIST_REMOVE(stall, link);
+	if (device->faults_aborted)
+		stall->result = -ECANCELED;
+	else
+		stall->result = code == IOMMUFD_PAGE_RESP_SUCCESS ? 0 : -EFAULT;
+	atomic_store_explicit(&device->answered_on, spin_here(), memory_order_relaxed);
+	if (stall->asleep)
+		pthread_cond_signal(&stall->wake);
+	atomic_store_explicit(&stall->answered, true, memory_order_release);
 }
 
 /* The lowest index that no group has which waits. */
@@ -111,35 +127,60 @@ static int raise_group(struct dma_port *port, const struct dma_access *missing, 
 	return rc;
 }
 
-/* With the context's lock, which is released meanwhile. 0: try again. */
-static int wait_locked(struct dma_port *port, const struct dma_access *missing)
+/* With the context's lock. 0: `stall` is or will be answered, to be waited for by wait_for_answer(). */
+static int ask_locked(struct dma_port *port, const struct dma_access *missing, struct stall *stall)
 {
 	struct device *device = port->device;
-	struct stall stall = {.pasid = missing->pasid, .wake = PTHREAD_COND_INITIALIZER};
 	int rc;
 
 	if (device->faults_aborted)
 		return -ECANCELED;
-	rc = choose_group(device, &stall.grpid);
-	if (rc)
+	if (choose_group(device, &stall->grpid))
 		return -EFAULT;
-	LIST_INSERT_HEAD(&device->stalls, &stall, link);
-	rc = raise_group(port, missing, stall.grpid);
-	while (!rc && !stall.answered)
-		lock_wait(&device->object.ctx->lock, &stall.wake);
-	LIST_REMOVE(&stall, link);
-	pthread_cond_destroy(&stall.wake);
-	if (device->faults_aborted)
-		return -ECANCELED;
-	if (rc == -ENOMEM)
-		return rc;
-	return rc || stall.code != IOMMUFD_PAGE_RESP_SUCCESS ? -EFAULT : 0;
+	LIST_INSERT_HEAD(&device->stalls, stall, link);
+	rc = raise_group(port, missing, stall->grpid);
+	/* What can't be raised has been refused: that was its answer. */
+	return rc == -ENOMEM ? rc : 0;
 }
 
-static int wait_for_answer(struct dma_port *port, const struct dma_access *missing)
+static bool is_answered(void *arg)
+{
+	const struct stall *stall = arg;
+
+	return atomic_load_explicit(&stall->answered, memory_order_acquire);
+}
+
+static void sleep_until_answered(struct lock *lock, struct stall *stall)
+{
+	LOCK_SCOPED(lock);
+	stall->asleep = true;
+	while (!is_answered(stall))
+		lock_wait(lock, &stall->wake);
+}
+
+/* Without locks: who answers needs the context's. */
+static int wait_for_answer(struct dma_port *port, struct stall *stall)
+{
+	struct device *device = port->device;
+	unsigned int other = atomic_load_explicit(&device->answered_on, memory_order_relaxed);
+
+	if (!spin_until(&port->spin, other, is_answered, stall))
+		sleep_until_answered(&device->object.ctx->lock, stall);
+	return stall->result;
+}
+
+static int ask(struct dma_port *port, const struct dma_access *missing, struct stall *stall)
 {
 	LOCK_SCOPED(&port->device->object.ctx->lock);
-	return wait_locked(port, missing);
+	return ask_locked(port, missing, stall);
+}
+
+static int ask_and_wait(struct dma_port *port, const struct dma_access *missing)
+{
+	struct stall stall = {.wake = PTHREAD_COND_INITIALIZER};
+	int rc = ask(port, missing, &stall);
+
+	return rc ? rc : wait_for_answer(port, &stall);
 }
 
 int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault)
@@ -158,7 +199,7 @@ int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, ui
 		left.buf = (char *)left.buf + done;
 		left.len -= done;
 		if (rc == -EFAULT && port->repairable)
-			rc = wait_for_answer(port, &left);
+			rc = ask_and_wait(port, &left);
 		if (!rc)
 			continue;
 		if (ret_fault)
@@ -167,12 +208,17 @@ int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, ui
 	}
 }
 
+static bool is_missing(struct dma_port *port, const struct dma_access *access)
+{
+	LOCK_SCOPED(&port->device->object.ctx->lock);
+	return dma_would_fault(port, access->pasid, access->iova, access->perm);
+}
+
 int dma_ask_for_page(struct dma_port *port, uint32_t pasid, uint64_t iova, uint32_t perm)
 {
 	const struct dma_access access = {.pasid = pasid, .perm = perm, .iova = iova, .len = 1};
 
-	LOCK_SCOPED(&port->device->object.ctx->lock);
-	return dma_would_fault(port, pasid, iova, perm) ? wait_locked(port, &access) : 0;
+	return is_missing(port, &access) ? ask_and_wait(port, &access) : 0;
 }
 
 void stall_abort(struct device *device)

@@ -2,8 +2,9 @@
 /*
  * DMA that waits: a fault becomes a page request, and the access goes on when that is answered.
  *
- * While it waits a thread holds no lock and is in no section. It is woken by the user's answer; by INVALID when the attachment ends, when the
- * fault queue's descriptor is closed everywhere or when the device aborts its faults. The access is then tried again, or has failed.
+ * While it waits a thread holds no lock and is in no section. It looks for the answer for a short time if that seems worth it (base/spin.h), then sleeps. What
+ * comes is the user's answer; or INVALID when the attachment ends, when the fault queue's descriptor is closed everywhere or when the device aborts its faults. The
+ * access is then tried again, or has failed.
  */
 #ifndef UIOMMUFD_DEVICE_STALL_H
 #define UIOMMUFD_DEVICE_STALL_H
@@ -31,7 +32,7 @@ int dma_ask_for_page(struct dma_port *port, uint32_t pasid, uint64_t iova, uint3
 void stall_abort(struct device *device);
 void stall_allow(struct device *device);
 
-/* For page_request.c: wakes who waits for this group. */
+/* For page_request.c: the answer to who waits for this group. With the context's lock held. */
 void stall_answer(struct device *device, const struct page_request *last, int code);
 
 #endif
