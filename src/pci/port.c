@@ -114,15 +114,22 @@ void pci_unbind(struct pci_function *function)
 	unbind_all(function);
 }
 
-/* Ports are busy for the time of a copy, so this yields rather than sleeps. */
-void pci_wait_for_ports(struct pci_function *function)
+static bool any_busy(struct pci_function *function)
 {
-	struct uiommufd_port *port;
+	const struct uiommufd_port *port;
 
 	LOCK_SCOPED(&function->work_lock);
 	LIST_FOREACH(port, &function->ports, link)
-		while (atomic_load(&port->busy))
-			sched_yield();
+		if (atomic_load(&port->busy))
+			return true;
+	return false;
+}
+
+/* Ports are busy for the time of a copy, so this yields rather than sleeps. Without the lock: who is busy may kick a queue before it ends its access. */
+void pci_wait_for_ports(struct pci_function *function)
+{
+	while (any_busy(function))
+		sched_yield();
 }
 
 /* ---- DMA ---- */

@@ -177,6 +177,42 @@ static void ports_against_unbind(void **state)
 		pthread_join(threads[i], NULL);
 }
 
+static _Atomic bool begun;
+
+/* A thread of a model's own that kicks in the midst of an access, once the function is being held. */
+static void *kick_in_access(void *arg)
+{
+	struct uiommufd_port *port;
+	size_t len = 8;
+
+	assert_int_equal(uiommufd_port_new(pci_model_device(toy), &port), 0);
+	assert_non_null(uiommufd_dma_begin(port, 0, RIG_IOVA, &len, false));
+	begun = true;
+	while (!atomic_load(&toy->holders))
+		sched_yield();
+	for (int i = 0; i < 1000; i++) {
+		uiommufd_kick(pci_model_device(toy), 0);
+		sched_yield();
+	}
+	begun = false;
+	uiommufd_dma_end(port);
+	uiommufd_port_free(port);
+	return NULL;
+}
+
+static void kick_against_hold(void **state)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, kick_in_access, NULL), 0);
+	while (!begun)
+		sched_yield();
+	pci_hold(toy);
+	assert_false(begun);
+	pci_release(toy);
+	pthread_join(thread, NULL);
+}
+
 /* Those that nobody has freed go with the function. */
 static void port_left_behind(void **state)
 {
@@ -190,8 +226,8 @@ static void port_left_behind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(kick_while_held),	    TEST(reset_while_held), TEST(refused),
-		TEST(ports_against_unbind), TEST(port_left_behind),
+		TEST(kick_while_held),	    TEST(reset_while_held),  TEST(refused),
+		TEST(ports_against_unbind), TEST(kick_against_hold), TEST(port_left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
