@@ -114,7 +114,7 @@ struct pci_function {
 	struct pci_queue *queues; /* model.queues of them */
 	unsigned int kicked;	  /* how many are */
 	unsigned int next_queue;  /* where the search goes on */
-	unsigned int running, threads;
+	unsigned int running, threads, waiting; /* queues; workers; those without work */
 	bool ending;
 	LIST_HEAD(, uiommufd_port) ports;
 
@@ -153,7 +153,7 @@ void pci_make_vf(struct uiommufd_model *model);
 
 /* ---- work (worker.c) ---- */
 
-/* Starts the workers, if they aren't there. -ENOMEM, -EAGAIN. */
+/* Starts the first worker, if there is none; it starts others as they are needed. -ENOMEM, -EAGAIN. */
 int pci_enable(struct pci_function *function);
 /* Ends them. */
 void pci_end_workers(struct pci_function *function);

@@ -25,15 +25,24 @@ static struct pci_queue *next_queue(struct pci_function *function)
 	return NULL;
 }
 
-/* With work_lock, which is released meanwhile. */
+static int start_worker(struct pci_function *function);
+
+/*
+ * With work_lock, which is released meanwhile. Who runs a queue sees to it that another worker waits for the next one, for the run may take as long as it likes. Where no
+ * other can be had the queues wait.
+ */
 static void run_queue(struct pci_function *function, struct uiommufd_port *port,
 		      struct pci_queue *queue)
 {
+	bool last = !function->waiting;
+
 	queue->kicked = false;
 	queue->running = true;
 	function->kicked--;
 	function->running++;
 	lock_release(&function->work_lock);
+	if (last)
+		start_worker(function);
 	function->model.run(function->state, port, (unsigned int)(queue - function->queues));
 	lock_take(&function->work_lock);
 	queue->running = false;
@@ -54,17 +63,20 @@ static void worker_run(void *arg)
 	lock_take(&function->work_lock);
 	while (!function->ending) {
 		queue = atomic_load(&function->holders) ? NULL : next_queue(function);
-		if (queue)
+		if (queue) {
 			run_queue(function, port, queue);
-		else
-			lock_wait(&function->work_lock, &function->work);
+			continue;
+		}
+		function->waiting++;
+		lock_wait(&function->work_lock, &function->work);
+		function->waiting--;
 	}
 	function->threads--;
 	pthread_cond_broadcast(&function->idle);
 	lock_release(&function->work_lock);
 }
 
-static int start_worker(struct pci_function *function)
+static int begin_thread(struct pci_function *function)
 {
 	struct machine_host *host = function->machine->host;
 	struct uiommufd_port *port;
@@ -73,29 +85,51 @@ static int start_worker(struct pci_function *function)
 	rc = uiommufd_port_new(pci_model_device(function), &port);
 	if (rc)
 		return rc;
-	lock_take(&function->work_lock);
-	function->threads++;
-	lock_release(&function->work_lock);
 	rc = host->ops->thread(host, worker_run, port);
-	if (!rc)
-		return 0;
-	lock_take(&function->work_lock);
-	function->threads--;
-	lock_release(&function->work_lock);
-	uiommufd_port_free(port);
+	if (rc)
+		uiommufd_port_free(port);
 	return rc;
+}
+
+/* One of those that the model may have. */
+static bool count_worker(struct pci_function *function)
+{
+	LOCK_SCOPED(&function->work_lock);
+	if (function->ending || function->threads == function->model.workers)
+		return false;
+	function->threads++;
+	return true;
+}
+
+static void uncount_worker(struct pci_function *function)
+{
+	LOCK_SCOPED(&function->work_lock);
+	function->threads--;
+	pthread_cond_broadcast(&function->idle);
+}
+
+/* One more, if the model may have more. -ENOMEM, -EAGAIN. */
+static int start_worker(struct pci_function *function)
+{
+	int rc;
+
+	if (!count_worker(function))
+		return 0;
+	rc = begin_thread(function);
+	if (rc)
+		uncount_worker(function);
+	return rc;
+}
+
+static bool has_workers(struct pci_function *function)
+{
+	LOCK_SCOPED(&function->work_lock);
+	return function->threads;
 }
 
 int pci_enable(struct pci_function *function)
 {
-	int rc = 0;
-
-	if (!function->model.run)
-		return 0;
-	/* threads changes here and in pci_end_workers() alone: the caller's are one at a time. */
-	while (!rc && function->threads < function->model.workers)
-		rc = start_worker(function);
-	return rc;
+	return !function->model.run || has_workers(function) ? 0 : start_worker(function);
 }
 
 void pci_end_workers(struct pci_function *function)

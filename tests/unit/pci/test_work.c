@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Work, DMA and holding still: kicks while held, resets, and ports against unbind. */
+#include "core/host.h"
 #include "vfio/rig.h"
 
 #include <errno.h>
@@ -221,13 +222,106 @@ static void port_left_behind(void **state)
 	assert_int_equal(uiommufd_port_new(pci_model_device(toy), &port), 0);
 }
 
+/* ---- workers ---- */
+
+#define CROWD 5
+
+static atomic_uint inside, runs;
+
+/* Ends when all are there: each queue needs a worker of its own. */
+static void run_together(void *state, struct uiommufd_port *port, unsigned int queue)
+{
+	atomic_fetch_add(&inside, 1);
+	while (atomic_load(&inside) < CROWD)
+		sched_yield();
+	atomic_fetch_add(&runs, 1);
+}
+
+static void run_alone(void *state, struct uiommufd_port *port, unsigned int queue)
+{
+	assert_int_equal(atomic_fetch_add(&inside, 1), 0);
+	sched_yield();
+	atomic_fetch_sub(&inside, 1);
+	atomic_fetch_add(&runs, 1);
+}
+
+static void set_up_crowd(void (*run)(void *state, struct uiommufd_port *port, unsigned int queue),
+			 unsigned int workers)
+{
+	static struct uiommufd_model model;
+
+	model = rig_toy;
+	model.run = run;
+	model.queues = CROWD;
+	model.workers = workers;
+	atomic_store(&inside, 0);
+	atomic_store(&runs, 0);
+	rig_init_model(&rig, &model, NULL, 0);
+	rig_start(&rig);
+	toy = rig.function[0];
+}
+
+static void kick_all(void)
+{
+	for (unsigned int i = 0; i < CROWD; i++)
+		uiommufd_kick(pci_model_device(toy), i);
+}
+
+static unsigned int threads(void)
+{
+	LOCK_SCOPED(&toy->work_lock);
+	return toy->threads;
+}
+
+/* They come as they are needed, and not more than the model has. */
+static void workers_as_needed(void **state)
+{
+	set_up_crowd(run_together, CROWD);
+	assert_int_equal(threads(), 1);
+	kick_all();
+	while (atomic_load(&runs) < CROWD)
+		sched_yield();
+	assert_int_equal(threads(), CROWD);
+	rig_done(&rig);
+}
+
+static int no_thread(struct machine_host *host, void (*run)(void *arg), void *arg)
+{
+	return -EAGAIN;
+}
+
+/* Those that there are do it all. */
+static void no_more_workers(void **state)
+{
+	struct machine_host_ops ops = *machine_own_host.ops;
+	struct machine_host host = {.ops = &ops};
+	struct machine_host *before;
+
+	set_up_crowd(run_alone, CROWD);
+	ops.thread = no_thread;
+	before = toy->machine->host;
+	toy->machine->host = &host;
+	kick_all();
+	while (atomic_load(&runs) < CROWD)
+		sched_yield();
+	assert_int_equal(threads(), 1);
+	toy->machine->host = before;
+	rig_done(&rig);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(kick_while_held),	    TEST(reset_while_held),  TEST(refused),
-		TEST(ports_against_unbind), TEST(kick_against_hold), TEST(port_left_behind),
+		TEST(kick_while_held),
+		TEST(reset_while_held),
+		TEST(refused),
+		TEST(ports_against_unbind),
+		TEST(kick_against_hold),
+		TEST(port_left_behind),
+		cmocka_unit_test(workers_as_needed),
+		cmocka_unit_test(no_more_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
