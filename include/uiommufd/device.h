@@ -19,7 +19,7 @@
  *     the place where it touched the device, perhaps in a signal handler: they must be short, must not wait and must not do DMA.
  *   - `run` is called by the device's workers, without the lock; it is where DMA is done. uiommufd_kick() asks for it, for one of the
  *     model's queues. A queue is run by one worker at a time; queues are run at the same time if there are workers enough. After a kick
- *     run is called at least once; kicks in between count as one.
+ *     run is called at least once; kicks in between count as one. A run that waits for a page keeps its worker: with as many workers as queues, no queue waits for another.
  *   - Workers run as threads of the process that hosts the machine's state, or of its helper process, which share memory. Signals are blocked there.
  *   - A reset waits until no run is in progress: DMA fails with -ECANCELED meanwhile, and run has to return then. Kicks from before are forgotten.
  *
@@ -119,7 +119,7 @@ struct uiommufd_model {
 	const struct uiommufd_window *windows; /* NULL: none is special */
 	const struct uiommufd_option *options; /* NULL: none */
 	unsigned int queues;		       /* of `run`; 0 is 1 */
-	unsigned int workers;		       /* threads; 0 is 1 */
+	unsigned int workers; /* threads at most, begun as queues need them; 0 is 1 */
 
 	/*
 	 * Makes the model's state; images are zero. Options have been checked for unknown keys; uiommufd_option() reads them. *ret_state comes
@@ -261,10 +261,11 @@ UIOMMUFD_API void uiommufd_port_free(struct uiommufd_port *port);
  * one port are seen in their order.
  *
  * If the driver's page table lets the device ask for pages (PRI), a page that is absent is asked for, and waited for, as long as it takes;
- * then the access is tried again.
+ * then the access is tried again. Who supplies the page may need the device for that, so hold nothing that other commands need: see uiommufd_dma_waits().
  *
  * Errors:
  *   -EFAULT  nothing is attached, mapped or permitted there; uiommufd_fault() tells where. What comes before may have been copied
+ *   -EAGAIN  a page is absent, and this port does not wait. The same
  *   -EACCES  Bus Master is off
  *   -ECANCELED  the device is being reset: return from run
  */
@@ -277,6 +278,7 @@ UIOMMUFD_API int uiommufd_dma_read(struct uiommufd_port *port, uint32_t pasid, u
  *
  * Errors:
  *   -EFAULT  nothing is attached, mapped or permitted there
+ *   -EAGAIN  a page is absent, and this port does not wait
  *   -EACCES  Bus Master is off
  *   -ECANCELED  the device is being reset: return from run
  */
@@ -289,13 +291,20 @@ UIOMMUFD_API int uiommufd_dma_write(struct uiommufd_port *port, uint32_t pasid, 
  *
  * Errors:
  *   -EFAULT  nothing is attached, mapped or permitted at one of the two
+ *   -EAGAIN  a page is absent, and this port does not wait
  *   -EACCES  Bus Master is off
  *   -ECANCELED  the device is being reset: return from run
  */
 UIOMMUFD_API int uiommufd_dma_copy(struct uiommufd_port *port, uint32_t pasid, uint64_t to,
 				   uint64_t from, size_t len);
 /*
- * Where the last DMA of a port failed with -EFAULT: the first IOVA that could not be had.
+ * Whether DMA by this port waits for pages, as it does unless this says otherwise.
+ *
+ * A command that must not be in the way of others is tried without. If the answer is -EAGAIN, nothing has been asked for: the same DMA asks when the port waits again.
+ */
+UIOMMUFD_API void uiommufd_dma_waits(struct uiommufd_port *port, bool waits);
+/*
+ * Where the last DMA of a port failed with -EFAULT or -EAGAIN: the first IOVA that could not be had.
  */
 UIOMMUFD_API uint64_t uiommufd_fault(const struct uiommufd_port *port);
 

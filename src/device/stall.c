@@ -208,6 +208,23 @@ int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, ui
 	}
 }
 
+/* Are page requests of this PASID taken by anybody? */
+static bool may_ask(struct dma_port *port, uint32_t pasid)
+{
+	const struct device_attachment *own;
+
+	LOCK_SCOPED(&port->device->object.ctx->lock);
+	own = device_attachment_for(port->device, pasid);
+	return own && own->hwpt->fault;
+}
+
+int dma_copy_at_once(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault)
+{
+	int rc = dma_copy(port, access, ret_fault);
+
+	return rc == -EFAULT && port->repairable && may_ask(port, access->pasid) ? -EAGAIN : rc;
+}
+
 static bool is_missing(struct dma_port *port, const struct dma_access *access)
 {
 	LOCK_SCOPED(&port->device->object.ctx->lock);

@@ -20,6 +20,9 @@
  */
 int dma_copy_stalling(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault);
 
+/* The same without waiting: -EAGAIN where that would have asked for a page. */
+int dma_copy_at_once(struct dma_port *port, const struct dma_access *access, uint64_t *ret_fault);
+
 /*
  * Asks for the page of an IOVA, if an access with this permission (enum pt_perm) would fault, and waits. Errors as above.
  */

@@ -166,7 +166,8 @@ static int copy(struct uiommufd_port *port, const struct dma_access *access)
 	rc = enter(port);
 	if (rc)
 		return rc;
-	rc = dma_copy_stalling(&port->dma, access, &port->fault);
+	rc = port->no_waits ? dma_copy_at_once(&port->dma, access, &port->fault)
+			    : dma_copy_stalling(&port->dma, access, &port->fault);
 	leave(port);
 	return rc == -ENOMEM ? -EFAULT : rc;
 }
@@ -181,6 +182,11 @@ int uiommufd_dma_write(struct uiommufd_port *port, uint32_t pasid, uint64_t iova
 		       size_t len)
 {
 	return copy(port, &(struct dma_access){pasid, PT_WRITE, iova, (void *)buf, len});
+}
+
+void uiommufd_dma_waits(struct uiommufd_port *port, bool waits)
+{
+	port->no_waits = !waits;
 }
 
 uint64_t uiommufd_fault(const struct uiommufd_port *port)

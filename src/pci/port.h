@@ -11,7 +11,8 @@ struct uiommufd_port {
 	LIST_ENTRY(uiommufd_port) link; /* function->work_lock */
 	/* DMA is in progress, so the rest stays as it is. Said before function->holders is looked at. */
 	atomic_bool busy;
-	bool bound; /* `dma` is there */
+	bool bound;    /* `dma` is there */
+	bool no_waits; /* for pages */
 	struct dma_port dma;
 	uint64_t fault;
 };
