@@ -78,7 +78,7 @@ static int create_sq(struct nvme_request *request)
 	return NVME_OK;
 }
 
-/* 5.6: commands that were fetched are completed before; the run that has it ends at the next command. */
+/* 5.6: commands that were fetched are completed before, or aborted; the run that has it ends at the next command. */
 static int delete_sq(struct nvme_request *request)
 {
 	struct nvme *nvme = request->nvme;
@@ -91,6 +91,7 @@ static int delete_sq(struct nvme_request *request)
 	__atomic_store_n(&sq->live, false, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&sq->lock);
 	pthread_mutex_unlock(&sq->lock);
+	nvme_lanes_delete(request, sq);
 	return NVME_OK;
 }
 

@@ -158,15 +158,14 @@ int nvme_backend_zero(struct nvme_backend *backend, uint64_t offset, uint64_t le
 	return status ? status : zero_bytes(backend, end, offset + len - end);
 }
 
-bool nvme_backend_good(struct nvme_backend *backend, uint64_t offset, uint64_t len, bool write)
+bool nvme_backend_good(struct nvme_backend *backend, uint64_t offset, uint64_t len)
 {
 	char byte;
 
 	if (!backend->file)
 		return true;
 	for (uint64_t at = offset; at < offset + len; at = (at / PAGE + 1) * PAGE)
-		if (uiommufd_copy(&byte, backend->base + at, 1) ||
-		    (write && uiommufd_copy(backend->base + at, &byte, 1)))
+		if (uiommufd_copy(&byte, backend->base + at, 1))
 			return false;
 	return true;
 }

@@ -7,7 +7,7 @@
 
 int nvme_dma_status(int rc)
 {
-	return rc == -ECANCELED ? rc : rc ? NVME_DATA_TRANSFER_ERROR : NVME_OK;
+	return rc == -ECANCELED || rc == -EAGAIN ? rc : rc ? NVME_DATA_TRANSFER_ERROR : NVME_OK;
 }
 
 static uint32_t page_size(const struct nvme_data *data)

@@ -92,6 +92,7 @@ int nvme_async_event(struct nvme_request *request)
 	if (state->n == NVME_EVENTS)
 		return NVME_AER_LIMIT;
 	state->cids[state->n++] = request->cmd->cid;
+	nvme_cq_give_back(&request->nvme->cqs[0]);
 	return NVME_LATER;
 }
 

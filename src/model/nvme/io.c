@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands on blocks (NVMe 1.4, 6). A command has the backend's lock from the look at its range to the last byte, so it is atomic, and a format
- * comes before or after it.
+ * Commands on blocks (NVMe 1.4, 6). A command has the backend's lock from the look at its range to the last byte that it changes or takes, so it is atomic, and a format
+ * comes before or after it. Nobody waits for a page with that lock: who supplies it may need the blocks. So what the driver hands over has been
+ * gathered before, and what it is given leaves the blocks at once, or from a copy (lane.c).
  */
 #include "model/nvme/nvme.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FUA	       0x40000000u
@@ -35,17 +38,20 @@ static int find_extent(struct nvme_request *request, struct extent *ret_extent)
 	return NVME_OK;
 }
 
-/* The same, for what moves data: not more than MDTS. */
-static int find_data(struct nvme_request *request, struct extent *ret_extent,
-		     struct nvme_data *data, bool from_host)
+/* The same under the lock, for a command whose data were gathered before: there may have been a format since. */
+static int find_again(struct nvme_request *request, struct extent *ret_extent)
 {
 	int status = find_extent(request, ret_extent);
 
-	if (status)
-		return status;
-	if (ret_extent->len > NVME_TRANSFER)
-		return NVME_INVALID_FIELD;
-	return nvme_data_init(data, request, ret_extent->len, from_host);
+	return !status && ret_extent->len != request->gathered ? NVME_FORMAT_IN_PROGRESS : status;
+}
+
+/* As find_extent(), for what moves data: not more than MDTS. */
+static int find_data(struct nvme_request *request, struct extent *ret_extent)
+{
+	int status = find_extent(request, ret_extent);
+
+	return !status && ret_extent->len > NVME_TRANSFER ? NVME_INVALID_FIELD : status;
 }
 
 static void count(uint64_t *commands, uint64_t *blocks, uint64_t len)
@@ -64,78 +70,79 @@ static int written(struct nvme_request *request, const struct extent *extent)
 	return nvme_backend_flush_range(backend_of(request), extent->offset, extent->len);
 }
 
-static int do_read(struct nvme_request *request)
+static int to_driver(struct nvme_request *request, void *buf, uint32_t len)
+{
+	struct nvme_data data;
+	int status = nvme_data_init(&data, request, len, false);
+
+	return status ? status : nvme_data_move(&data, buf, len);
+}
+
+/* Without a copy. Only a port that does not wait may do that. */
+static int do_read(struct nvme_request *request, const char *data)
 {
 	struct nvme_backend *backend = backend_of(request);
 	struct nvme_log *log = &request->nvme->log;
-	struct nvme_data data;
 	struct extent extent;
-	int status = find_data(request, &extent, &data, false);
+	int status = find_data(request, &extent);
 
 	if (status)
 		return status;
-	count(&log->reads, &log->blocks_read, extent.len);
-	status = nvme_data_move(&data, backend->base + extent.offset, extent.len);
+	status = to_driver(request, backend->base + extent.offset, extent.len);
 	if (status == NVME_DATA_TRANSFER_ERROR &&
-	    !nvme_backend_good(backend, extent.offset, extent.len, false))
+	    !nvme_backend_good(backend, extent.offset, extent.len))
 		return NVME_READ_ERROR;
+	if (status != -EAGAIN)
+		count(&log->reads, &log->blocks_read, extent.len);
 	return status;
 }
 
-static int do_write(struct nvme_request *request)
+static int do_write(struct nvme_request *request, const char *data)
 {
 	struct nvme_backend *backend = backend_of(request);
 	struct nvme_log *log = &request->nvme->log;
-	struct nvme_data data;
 	struct extent extent;
-	int status = find_data(request, &extent, &data, true);
+	int status = find_again(request, &extent);
 
 	if (status)
 		return status;
 	count(&log->writes, &log->blocks_written, extent.len);
-	status = nvme_data_move(&data, backend->base + extent.offset, extent.len);
-	if (status == NVME_DATA_TRANSFER_ERROR &&
-	    !nvme_backend_good(backend, extent.offset, extent.len, true))
+	if (uiommufd_copy(backend->base + extent.offset, data, extent.len))
 		return NVME_WRITE_FAULT;
-	return status ? status : written(request, &extent);
+	return written(request, &extent);
 }
 
 /* 6.6: Compare. */
-static int do_compare(struct nvme_request *request)
+static int do_compare(struct nvme_request *request, const char *theirs)
 {
-	char theirs[PIECE], ours[PIECE];
-	struct nvme_data data;
+	char ours[PIECE];
 	struct extent extent;
-	int status = find_data(request, &extent, &data, true);
+	int status = find_again(request, &extent);
 
 	for (uint64_t at = 0, n; at < extent.len && !status; at += n) {
 		n = extent.len - at < PIECE ? extent.len - at : PIECE;
-		status = nvme_data_move(&data, theirs, n);
-		if (status)
-			break;
 		if (uiommufd_copy(ours, backend_of(request)->base + extent.offset + at, n))
-			return NVME_READ_ERROR;
-		if (memcmp(ours, theirs, n))
-			return NVME_COMPARE_FAILURE;
+			status = NVME_READ_ERROR;
+		else if (memcmp(ours, theirs + at, n))
+			status = NVME_COMPARE_FAILURE;
 	}
 	return status;
 }
 
 /* 6.17: Verify: can it be read? */
-static int do_verify(struct nvme_request *request)
+static int do_verify(struct nvme_request *request, const char *data)
 {
 	struct extent extent;
 	int status = find_extent(request, &extent);
 
 	if (status)
 		return status;
-	return nvme_backend_good(backend_of(request), extent.offset, extent.len, false)
-		       ? NVME_OK
-		       : NVME_READ_ERROR;
+	return nvme_backend_good(backend_of(request), extent.offset, extent.len) ? NVME_OK
+										 : NVME_READ_ERROR;
 }
 
 /* 6.15 */
-static int do_write_zeroes(struct nvme_request *request)
+static int do_write_zeroes(struct nvme_request *request, const char *data)
 {
 	struct extent extent;
 	int status = find_extent(request, &extent);
@@ -151,49 +158,53 @@ struct dsm_range {
 	uint64_t first;
 };
 
-/* Only Deallocate has an effect. All ranges are looked at before the first is changed. */
-static int do_dsm(struct nvme_request *request)
+static unsigned int dsm_ranges(const struct nvme_request *request)
 {
-	struct dsm_range ranges[256];
-	unsigned int n = (request->cmd->cdw10 & 0xff) + 1;
-	uint64_t blocks = nvme_blocks(request->nvme);
-	unsigned int shift = request->nvme->lba_shift;
-	struct nvme_data data;
-	int status = nvme_data_init(&data, request, n * sizeof(*ranges), true);
+	return (request->cmd->cdw10 & 0xff) + 1;
+}
 
-	if (!status)
-		status = nvme_data_move(&data, ranges, n * sizeof(*ranges));
-	for (unsigned int i = 0; i < n && !status; i++)
+/* Only Deallocate has an effect. All ranges are looked at before the first is changed. */
+static int do_dsm(struct nvme_request *request, const char *data)
+{
+	const struct dsm_range *ranges = (const struct dsm_range *)data;
+	uint64_t blocks = nvme_blocks(request->nvme);
+	unsigned int shift = request->nvme->lba_shift, n = dsm_ranges(request);
+
+	for (unsigned int i = 0; i < n; i++)
 		if (ranges[i].first > blocks || ranges[i].n > blocks - ranges[i].first)
-			status = NVME_LBA_RANGE;
+			return NVME_LBA_RANGE;
 	if (!(request->cmd->cdw11 & DSM_DEALLOCATE))
-		return status;
-	for (unsigned int i = 0; i < n && !status; i++)
+		return NVME_OK;
+	for (unsigned int i = 0; i < n; i++)
 		nvme_backend_discard(backend_of(request), ranges[i].first << shift,
 				     (uint64_t)ranges[i].n << shift);
-	return status;
+	return NVME_OK;
 }
 
 /* 6.8: what was written before is on the disk. */
-static int do_flush(struct nvme_request *request)
+static int do_flush(struct nvme_request *request, const char *data)
 {
 	return nvme_backend_flush(backend_of(request));
 }
 
 enum io_lock { UNLOCKED, TO_READ, TO_WRITE };
 
+/* What is gathered before: nothing, blocks, or ranges of Dataset Management. */
+enum io_data { NOTHING, BLOCKS, RANGES };
+
 static const struct io {
 	uint8_t opcode;
 	enum io_lock lock;
-	int (*run)(struct nvme_request *request);
+	enum io_data data;
+	int (*run)(struct nvme_request *request, const char *data);
 } ios[] = {
-	{NVME_IO_READ, TO_READ, do_read},
-	{NVME_IO_WRITE, TO_WRITE, do_write},
-	{NVME_IO_FLUSH, UNLOCKED, do_flush},
-	{NVME_IO_COMPARE, TO_READ, do_compare},
-	{NVME_IO_WRITE_ZEROES, TO_WRITE, do_write_zeroes},
-	{NVME_IO_DSM, TO_WRITE, do_dsm},
-	{NVME_IO_VERIFY, TO_READ, do_verify},
+	{NVME_IO_READ, TO_READ, NOTHING, do_read},
+	{NVME_IO_WRITE, TO_WRITE, BLOCKS, do_write},
+	{NVME_IO_FLUSH, UNLOCKED, NOTHING, do_flush},
+	{NVME_IO_COMPARE, TO_READ, BLOCKS, do_compare},
+	{NVME_IO_WRITE_ZEROES, TO_WRITE, NOTHING, do_write_zeroes},
+	{NVME_IO_DSM, TO_WRITE, RANGES, do_dsm},
+	{NVME_IO_VERIFY, TO_READ, NOTHING, do_verify},
 };
 
 static const struct io *find_io(uint8_t opcode)
@@ -204,19 +215,107 @@ static const struct io *find_io(uint8_t opcode)
 	return NULL;
 }
 
-static int run_locked(struct nvme_request *request, const struct io *io)
+static int run_locked(struct nvme_request *request, const struct io *io, const char *data)
 {
 	pthread_rwlock_t *lock = &backend_of(request)->lock;
 	int status;
 
 	if (io->lock == UNLOCKED)
-		return io->run(request);
+		return io->run(request, data);
 	if (io->lock == TO_WRITE)
 		pthread_rwlock_wrlock(lock);
 	else
 		pthread_rwlock_rdlock(lock);
-	status = io->run(request);
+	status = io->run(request, data);
 	pthread_rwlock_unlock(lock);
+	return status;
+}
+
+static int find_data_locked(struct nvme_request *request, struct extent *ret_extent)
+{
+	int status;
+
+	pthread_rwlock_rdlock(&backend_of(request)->lock);
+	status = find_data(request, ret_extent);
+	pthread_rwlock_unlock(&backend_of(request)->lock);
+	return status;
+}
+
+/* How much there is to gather. */
+static int measure(struct nvme_request *request, const struct io *io)
+{
+	struct extent extent;
+	int status;
+
+	if (io->data == RANGES) {
+		request->gathered = dsm_ranges(request) * sizeof(struct dsm_range);
+		return NVME_OK;
+	}
+	status = find_data_locked(request, &extent);
+	if (!status)
+		request->gathered = extent.len;
+	return status;
+}
+
+static int from_driver(struct nvme_request *request, char *buf)
+{
+	struct nvme_data data;
+	int status = nvme_data_init(&data, request, request->gathered, true);
+
+	return status ? status : nvme_data_move(&data, buf, request->gathered);
+}
+
+static int run_gathered(struct nvme_request *request, const struct io *io)
+{
+	int status = measure(request, io);
+	char *buf;
+
+	if (status)
+		return status;
+	buf = malloc(request->gathered);
+	if (!buf)
+		return NVME_INTERNAL_ERROR;
+	status = from_driver(request, buf);
+	if (!status)
+		status = run_locked(request, io, buf);
+	free(buf);
+	return status;
+}
+
+/* The blocks as they are now. */
+static int copy_blocks(struct nvme_request *request, char *buf, uint32_t len)
+{
+	struct nvme_backend *backend = backend_of(request);
+	struct extent extent;
+	int status;
+
+	pthread_rwlock_rdlock(&backend->lock);
+	request->gathered = len;
+	status = find_again(request, &extent);
+	if (!status && uiommufd_copy(buf, backend->base + extent.offset, len))
+		status = NVME_READ_ERROR;
+	pthread_rwlock_unlock(&backend->lock);
+	return status;
+}
+
+/* A read that may wait for pages: from a copy. */
+static int read_waiting(struct nvme_request *request)
+{
+	struct nvme_log *log = &request->nvme->log;
+	struct extent extent;
+	int status = find_data_locked(request, &extent);
+	char *buf;
+
+	if (status)
+		return status;
+	buf = malloc(extent.len);
+	if (!buf)
+		return NVME_INTERNAL_ERROR;
+	status = copy_blocks(request, buf, extent.len);
+	if (!status)
+		status = to_driver(request, buf, extent.len);
+	count(&log->reads, &log->blocks_read, extent.len);
+	free(buf);
 	return status;
 }
 
@@ -235,5 +334,8 @@ int nvme_io(struct nvme_request *request)
 		return NVME_INVALID_NAMESPACE;
 	if (io->lock == TO_WRITE && backend_of(request)->readonly)
 		return NVME_WRITE_PROTECTED;
-	return run_locked(request, io);
+	if (io->data)
+		return run_gathered(request, io);
+	return request->waits && io->run == do_read ? read_waiting(request)
+						    : run_locked(request, io, NULL);
 }

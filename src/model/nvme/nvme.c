@@ -29,7 +29,10 @@ static void nvme_run(void *state, struct uiommufd_port *port, unsigned int queue
 
 	if (!nvme_enter(nvme))
 		return;
-	nvme_sq_work(nvme, port, queue);
+	if (queue < NVME_QUEUES)
+		nvme_sq_work(nvme, port, queue);
+	else
+		nvme_lane_work(nvme, port, queue - NVME_QUEUES);
 	if (!queue) {
 		if (nvme_ready(nvme))
 			nvme_events_report(nvme, port);
@@ -111,6 +114,7 @@ static int nvme_create(struct uiommufd_device *device, void **ret_state)
 		pthread_mutex_init(&nvme->cqs[i].lock, NULL);
 	}
 	pthread_mutex_init(&nvme->log.lock, NULL);
+	nvme_lanes_init(nvme);
 	nvme->log.started = nvme_now();
 	nvme_power_on(nvme);
 	*ret_state = nvme;
@@ -126,6 +130,7 @@ static void nvme_destroy(void *state)
 		pthread_mutex_destroy(&nvme->cqs[i].lock);
 	}
 	pthread_mutex_destroy(&nvme->log.lock);
+	nvme_lanes_done(nvme);
 	nvme_backend_done(&nvme->backend);
 	free(nvme);
 }
@@ -162,8 +167,8 @@ const struct uiommufd_model model_nvme = {
 	.msix_pba = 0x800,
 	.bars = {[0] = {NVME_BAR_SIZE, UIOMMUFD_BAR_64BIT | UIOMMUFD_BAR_MMAP}, [4] = {0x1000, 0}},
 	.options = nvme_options,
-	.queues = NVME_QUEUES,
-	.workers = 2,
+	.queues = NVME_QUEUES + NVME_LANES,
+	.workers = NVME_QUEUES + NVME_LANES,
 	.create = nvme_create,
 	.destroy = nvme_destroy,
 	.reset = nvme_reset,

@@ -6,16 +6,19 @@
  *   queue.c     fetching commands, posting completions admin.c     admin commands: queues, abort, format
  *   identify.c  features.c  log.c  event.c             io.c        commands on blocks
  *   data.c      where a command's data are (PRP)       sgl.c       the same, by SGL
- *   backend.c   the blocks: memory, or a file
+ *   backend.c   the blocks: memory, or a file          lane.c      commands that wait for pages
  *
  * Threads
  *   The device's lock guards `state`, `active`, `cc`, `shutdown`, `intx`, and what queues there are. Run enters (active++) and leaves: nothing that it uses is
  *   taken away in between; disabling the controller is over (CSTS.RDY) when the last has left.
  *   A submission queue's `lock` is held by the run that works on it, so a deletion waits for it. A completion queue's `lock` guards its tail.
- *   Order: submission queue, backend, completion queue or log, the device's. Tails and heads that doorbells store are atomic.
+ *   Order: submission queue, backend, lanes, completion queue or log, the device's. Tails and heads that doorbells store are atomic.
+ *   Whose page is absent may be supplied by a driver that reads this disk, by the same queue even. So a command on blocks is tried without waiting; who would have to
+ *   wait goes to a lane, with its place in the completion queue, and its queue goes on. There are as many workers as queues and lanes.
  *   Features, requests for events and the creation of queues belong to the admin queue's run, of which there is one at a time.
  *
- * Functions that carry out a command return its status (spec.h), or -ECANCELED: the device is being reset, nothing is to be completed.
+ * Functions that carry out a command return its status (spec.h), or -ECANCELED: the device is being reset, nothing is to be completed; or -EAGAIN: it would have to wait
+ * for a page, and its request does not wait.
  */
 #ifndef UIOMMUFD_MODEL_NVME_NVME_H
 #define UIOMMUFD_MODEL_NVME_NVME_H
@@ -40,6 +43,7 @@
 #define NVME_EVENTS	 4  /* requests for asynchronous events at once */
 #define NVME_ERRORS	 64 /* entries of the error log */
 #define NVME_NSID	 1u
+#define NVME_LANES	 8 /* commands that wait for pages at once */
 
 /* ---- backend.c ---- */
 
@@ -61,8 +65,8 @@ int nvme_backend_flush_range(struct nvme_backend *backend, uint64_t offset, uint
 int nvme_backend_zero(struct nvme_backend *backend, uint64_t offset, uint64_t len);
 /* Gives back memory and disk space of whole pages, as far as that can be done at once. What is read then may be zeroes, or what was there. */
 void nvme_backend_discard(struct nvme_backend *backend, uint64_t offset, uint64_t len);
-/* Can these bytes be read and, for `write`, written? A file can be cut, a disk be full. Only with `lock` held to write for the latter. */
-bool nvme_backend_good(struct nvme_backend *backend, uint64_t offset, uint64_t len, bool write);
+/* Can these bytes be read? A file can be cut. */
+bool nvme_backend_good(struct nvme_backend *backend, uint64_t offset, uint64_t len);
 
 /* ---- queues ---- */
 
@@ -70,7 +74,7 @@ struct nvme_sq {
 	pthread_mutex_t lock;
 	bool live; /* atomic */
 	uint16_t id, cq, size;
-	uint16_t head; /* the run's */
+	uint16_t head; /* atomic; the run's */
 	uint16_t tail; /* atomic: the doorbell's */
 	uint64_t base;
 };
@@ -134,6 +138,20 @@ struct nvme_events {
 	uint16_t cids[NVME_EVENTS];
 };
 
+/* ---- lanes ---- */
+
+struct nvme_waiting;
+
+struct nvme_lanes {
+	pthread_mutex_t lock;
+	struct nvme_waiting *first; /* the oldest */
+	uint32_t
+		busy; /* bits: lanes that were kicked and have not seen the end of the list since */
+	/* Commands of a queue that lanes have, and who waits for their end. */
+	unsigned int taken[NVME_QUEUES];
+	pthread_cond_t left;
+};
+
 /* ---- the controller ---- */
 
 enum nvme_state {
@@ -160,6 +178,7 @@ struct nvme {
 	struct nvme_features features;
 	struct nvme_log log;
 	struct nvme_events events;
+	struct nvme_lanes lanes;
 	struct nvme_backend backend;
 	unsigned int lba_shift; /* under the backend's lock */
 };
@@ -170,10 +189,13 @@ struct nvme_request {
 	struct uiommufd_port *port;
 	struct nvme_sq *sq;
 	const struct nvme_cmd *cmd;
-	uint64_t result; /* dwords 0 and 1 of the completion */
+	bool waits; /* for pages; what the port does */
+	uint32_t
+		gathered; /* bytes that were taken from the driver before the command has the lock */
+	uint64_t result;  /* dwords 0 and 1 of the completion */
 };
 
-/* As a status: this command is completed later. */
+/* As a status: this command is completed later. Its place in the completion queue is no longer the caller's. */
 #define NVME_LATER 0x10000
 
 /* ---- regs.c ---- */
@@ -205,12 +227,27 @@ void nvme_cq_give_back(struct nvme_cq *cq);
 /* Posts one, in a place that was reserved. cqe->status is a status. -ECANCELED; a fault is fatal, and -EFAULT. */
 int nvme_cq_post(struct nvme *nvme, struct uiommufd_port *port, struct nvme_cq *cq,
 		 struct nvme_cqe cqe);
+/* Completes a request that has a place, with a status. As nvme_cq_post(). */
+int nvme_complete(struct nvme_request *request, int status);
 /* After some have been posted. */
 void nvme_cq_interrupt(struct nvme *nvme, struct nvme_cq *cq);
 /* The INTx pin, by what is in the queues. With the lock. */
 void nvme_update_intx(struct nvme *nvme);
 /* CQ doorbell; with the lock. */
 void nvme_cq_consumed(struct nvme *nvme, struct nvme_cq *cq, uint16_t head);
+
+/* ---- lane.c ---- */
+
+void nvme_lanes_init(struct nvme *nvme);
+void nvme_lanes_done(struct nvme *nvme);
+/* A request that would have to wait, with its place in the completion queue. False: there is no memory for that. */
+bool nvme_lane_take(struct nvme_request *request);
+/* Carries out what waits. A lane's run. */
+void nvme_lane_work(struct nvme *nvme, struct uiommufd_port *port, unsigned int lane);
+/* The queue is being deleted: what waits of it is aborted, what lanes have is waited for. */
+void nvme_lanes_delete(struct nvme_request *request, struct nvme_sq *sq);
+/* Forgets all: no run is in progress. */
+void nvme_lanes_clear(struct nvme *nvme);
 
 /* ---- commands ---- */
 

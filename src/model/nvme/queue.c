@@ -177,24 +177,40 @@ static uint16_t status_field(int status)
 	return status | NVME_DNR;
 }
 
-/* 0; -ECANCELED or -EFAULT: nothing more can be done. */
-static int sq_complete(struct sq_run *run, struct nvme_request *request, int status)
+int nvme_complete(struct nvme_request *request, int status)
 {
+	struct nvme_sq *sq = request->sq;
 	struct nvme_cqe cqe = {
 		.dw0 = request->result,
 		.dw1 = request->result >> 32,
-		.sqhd = run->sq->head,
-		.sqid = run->sq->id,
+		.sqhd = __atomic_load_n(&sq->head, __ATOMIC_RELAXED),
+		.sqid = sq->id,
 		.cid = request->cmd->cid,
 		.status = status_field(status),
 	};
 
 	if (status)
 		nvme_log_error(request, cqe.status);
-	run->posted++;
-	return nvme_cq_post(run->nvme, run->port, run->cq, cqe);
+	return nvme_cq_post(request->nvme, request->port, &request->nvme->cqs[sq->cq], cqe);
 }
 
+/* A command on blocks at once, or it goes to a lane: NVME_LATER. Without memory for that it waits here. */
+static int do_io(struct nvme_request *request)
+{
+	int status;
+
+	uiommufd_dma_waits(request->port, false);
+	status = nvme_io(request);
+	uiommufd_dma_waits(request->port, true);
+	if (status != -EAGAIN)
+		return status;
+	if (nvme_lane_take(request))
+		return NVME_LATER;
+	request->waits = true;
+	return nvme_io(request);
+}
+
+/* 0; -ECANCELED or -EFAULT: nothing more can be done. */
 static int sq_do_one(struct sq_run *run, const struct nvme_cmd *cmd)
 {
 	struct nvme_request request = {
@@ -202,13 +218,16 @@ static int sq_do_one(struct sq_run *run, const struct nvme_cmd *cmd)
 	uint16_t head = run->sq->head + 1;
 	int status;
 
-	run->sq->head = head == run->sq->size ? 0 : head;
-	status = run->sq->id ? nvme_io(&request) : nvme_admin(&request);
-	if (status < 0 || status == NVME_LATER) {
+	__atomic_store_n(&run->sq->head, head == run->sq->size ? 0 : head, __ATOMIC_RELAXED);
+	status = run->sq->id ? do_io(&request) : nvme_admin(&request);
+	if (status == NVME_LATER)
+		return 0;
+	if (status < 0) {
 		nvme_cq_give_back(run->cq);
-		return status < 0 ? status : 0;
+		return status;
 	}
-	return sq_complete(run, &request, status);
+	run->posted++;
+	return nvme_complete(&request, status);
 }
 
 static void sq_interrupt(struct sq_run *run)

@@ -69,6 +69,7 @@ static void controller_reset(struct nvme *nvme)
 {
 	put_state(nvme, NVME_OFF);
 	nvme_queues_close(nvme);
+	nvme_lanes_clear(nvme);
 	nvme_features_reset(nvme);
 	nvme->events = (struct nvme_events){0};
 	nvme->intms = 0;

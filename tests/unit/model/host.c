@@ -148,18 +148,31 @@ static size_t dma_there(struct uiommufd_device *host, uint64_t iova, size_t len,
 	return len;
 }
 
+/* What page is not there. */
+static bool is_absent(const struct uiommufd_device *host, uint64_t iova)
+{
+	uint64_t page = (iova - HOST_BASE) / HOST_PAGE;
+
+	return iova >= HOST_BASE && page < HOST_PAGES && host->perm[page] & HOST_ABSENT;
+}
+
 static int dma_look(struct uiommufd_port *port, uint64_t iova, size_t len, uint8_t perm)
 {
 	int rc = dma_next(port, iova);
 	size_t there;
 
-	if (rc)
-		return rc;
-	there = dma_there(port->device, iova, len, perm);
-	if (there == len)
-		return 0;
-	port->fault = iova + there;
-	return -EFAULT;
+	while (!rc && (there = dma_there(port->device, iova, len, perm)) < len) {
+		port->fault = iova + there;
+		if (!is_absent(port->device, port->fault))
+			return -EFAULT;
+		rc = port->no_waits ? -EAGAIN : port->device->on_absent(port->device, port->fault);
+	}
+	return rc;
+}
+
+void uiommufd_dma_waits(struct uiommufd_port *port, bool waits)
+{
+	port->no_waits = !waits;
 }
 
 int uiommufd_dma_read(struct uiommufd_port *port, uint32_t pasid, uint64_t iova, void *buf,
@@ -335,12 +348,15 @@ unsigned int host_run(struct uiommufd_device *host, unsigned int most)
 {
 	unsigned int n = 0;
 
-	while (host->kicked && n < most) {
-		unsigned int queue = __builtin_ctzll(host->kicked);
+	while (host->kicked & ~host->running && n < most) {
+		unsigned int queue = __builtin_ctzll(host->kicked & ~host->running);
+		struct uiommufd_port port = {.device = host};
 
-		host->kicked &= host->kicked - 1;
-		host->model->run(host->state, &host->port, queue);
-		HOST_MUST(!host->locked);
+		host->kicked &= ~(UINT64_C(1) << queue);
+		host->running |= UINT64_C(1) << queue;
+		host->model->run(host->state, &port, queue);
+		host->running &= ~(UINT64_C(1) << queue);
+		HOST_MUST(!host->locked && !port.no_waits);
 		n++;
 	}
 	return n;

@@ -17,11 +17,13 @@
 #define HOST_PAGES 1024
 #define HOST_END   (HOST_BASE + HOST_PAGES * HOST_PAGE)
 
-enum { HOST_READ = 1, HOST_WRITE = 2 };
+/* ABSENT: an access asks for the page, and waits. */
+enum { HOST_READ = 1, HOST_WRITE = 2, HOST_ABSENT = 4 };
 
 struct uiommufd_port {
 	struct uiommufd_device *device;
 	uint64_t fault;
+	bool no_waits;
 };
 
 struct uiommufd_device {
@@ -44,6 +46,9 @@ struct uiommufd_device {
 	int fail_with;
 	bool fail_on;
 	void (*on_dma)(struct uiommufd_device *host); /* before each; may store and load */
+	/* An access waits for this page. It may store, load and run queues; it ends the wait by host_protect(), or with -ECANCELED. */
+	int (*on_absent)(struct uiommufd_device *host, uint64_t iova);
+	uint64_t running; /* a bit for each queue */
 };
 
 /* Makes the device; what create returns. The host is good for host_done() in any case. */
@@ -57,7 +62,7 @@ uint64_t host_load(struct uiommufd_device *host, unsigned int bar, uint64_t offs
 		   unsigned int len);
 void host_config_store(struct uiommufd_device *host, unsigned int offset, uint32_t value,
 		       unsigned int len);
-/* Runs queues until no kick is left, at most `most` times. Returns how often. */
+/* Runs queues until no kick is left, at most `most` times. Returns how often. Within on_absent(), those that are not running. */
 unsigned int host_run(struct uiommufd_device *host, unsigned int most);
 void host_reset(struct uiommufd_device *host);
 
