@@ -136,6 +136,8 @@ static void *do_dma(void *arg)
 			else
 				assert_true(rc == -ECANCELED || rc == -EFAULT);
 			copies += !rc;
+			if (rc)
+				sched_yield(); /* to who holds it still */
 		}
 		uiommufd_port_free(port);
 	}
