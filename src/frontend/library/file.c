@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "frontend/service/service.h"
 
 int uiommufd_open(struct uiommufd_machine *machine, const char *node, unsigned int flags,
 		  struct uiommufd_file **ret_file)
@@ -37,7 +38,8 @@ long uiommufd_ioctl(struct uiommufd_file *file, unsigned long cmd, void *arg)
 
 	if (rc)
 		return rc;
-	rc = file_ioctl(file->file, &library->client, (unsigned int)cmd, (uintptr_t)arg);
+	rc = service_ioctl(library->service, file->file, &library->client, (unsigned int)cmd,
+			   (uintptr_t)arg);
 	if (rc < 0)
 		library_settle_withdrawn(library);
 	return rc;

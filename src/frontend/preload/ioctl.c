@@ -35,7 +35,7 @@ static long local_ioctl(int fd, struct endpoint *endpoint, unsigned int cmd, uin
 		rc = rc < 0 ? -errno : rc;
 	} else {
 		defer_begin();
-		rc = file_ioctl(endpoint->file, &process->client, cmd, arg);
+		rc = service_ioctl(process->service, endpoint->file, &process->client, cmd, arg);
 		defer_end();
 		if (rc < 0)
 			process_settle_withdrawn(process);

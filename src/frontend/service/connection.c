@@ -170,7 +170,8 @@ static int64_t serve_file(struct connection *connection, struct file *file, stru
 
 	switch (msg->op) {
 	case WIRE_IOCTL:
-		return file_ioctl(file, client, (unsigned int)arg[0], arg[1]);
+		return service_ioctl(connection->service, file, client, (unsigned int)arg[0],
+				     arg[1]);
 	case WIRE_READ:
 		return file_read(file, client, arg[0], arg[1], (int64_t)arg[2]);
 	case WIRE_WRITE:

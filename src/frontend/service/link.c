@@ -129,18 +129,45 @@ int service_claim(struct service *service, int a, const struct identity *identit
 	return (int)rc;
 }
 
-void service_catch_up(struct service *service)
+/* Last closes that nobody has seen yet, for the caller to carry out. */
+static struct endpoint *retire_all(struct service *service)
 {
 	struct wire_msg msg = {.op = WIRE_CATCH_UP};
+
+	if (service_inside(service))
+		return endpoint_retire_all(service);
+	return link_call(service, &msg, -1, NULL) < 0 ? NULL
+						      : (struct endpoint *)(uintptr_t)msg.arg[0];
+}
+
+void service_catch_up(struct service *service)
+{
 	struct endpoint *endpoint, *next;
 
-	if (link_call(service, &msg, -1, NULL) < 0)
-		return;
-	for (endpoint = (struct endpoint *)(uintptr_t)msg.arg[0]; endpoint; endpoint = next) {
+	for (endpoint = retire_all(service); endpoint; endpoint = next) {
 		next = endpoint->next;
 		endpoint_release(endpoint);
 	}
 	service_settle(service);
+}
+
+static __attribute__((noinline)) long ask_again(struct service *service, struct file *file,
+						struct client *client, unsigned int cmd,
+						uint64_t arg)
+{
+	QUIET;
+
+	service_catch_up(service);
+	return file_ioctl(file, client, cmd, arg);
+}
+
+long service_ioctl(struct service *service, struct file *file, struct client *client,
+		   unsigned int cmd, uint64_t arg)
+{
+	long rc = file_ioctl(file, client, cmd, arg);
+
+	return __builtin_expect(rc == -EBUSY, false) ? ask_again(service, file, client, cmd, arg)
+						     : rc;
 }
 
 void service_closed(struct service *service, const uint64_t id[2])

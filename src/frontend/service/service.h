@@ -160,6 +160,12 @@ void service_closed(struct service *service, const uint64_t id[2]);
  * core is held.
  */
 void service_catch_up(struct service *service);
+/*
+ * As file_ioctl(). What is in use may be so by a process that has died, and been waited for: before EBUSY is the answer, last closes have had their effect, and it is
+ * asked once more.
+ */
+long service_ioctl(struct service *service, struct file *file, struct client *client,
+		   unsigned int cmd, uint64_t arg);
 /* Waits until every last close that was seen so far has had its effect. */
 void service_settle(struct service *service);
 

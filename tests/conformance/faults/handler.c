@@ -178,7 +178,7 @@ void handler_kill(struct handler *handler)
 	}
 }
 
-/* A process that has died may be the last to have had it, and that is seen a moment later. */
+/* Another handler that was forked meanwhile has it too, until it has closed it. */
 void handler_free(struct handler *handler)
 {
 	const struct stage1 *tables = &handler->slot->storm->tables;

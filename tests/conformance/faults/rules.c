@@ -341,6 +341,39 @@ static void another_process(void)
 	must(end(0) == (DONE | FAULTED));
 }
 
+static void in_child(uint32_t id)
+{
+	struct iommu_destroy destroy = {.size = sizeof(destroy), .id = id};
+	pid_t child = fork();
+	int status;
+
+	must(child >= 0);
+	if (!child)
+		_exit(ioctl(tables.iommufd, IOMMU_DESTROY, &destroy) ? errno : 0);
+	must(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* A process that has been waited for holds nothing any more, whoever asks. */
+static void death_of_a_holder(void)
+{
+	for (unsigned int i = 0; i < 200; i++) {
+		struct iommu_destroy destroy = {.size = sizeof(destroy)};
+		int fd = stage1_fault_queue(&tables, &destroy.id);
+		pid_t holder = fork();
+
+		must(holder >= 0);
+		if (!holder)
+			pause();
+		must(!close(fd));
+		must(fails(ioctl(tables.iommufd, IOMMU_DESTROY, &destroy), EBUSY));
+		must(!kill(holder, SIGKILL) && waitpid(holder, NULL, 0) == holder);
+		if (i % 2)
+			must(!ioctl(tables.iommufd, IOMMU_DESTROY, &destroy));
+		else
+			in_child(destroy.id);
+	}
+}
+
 /* ---- all of it ---- */
 
 static void set_up(void)
@@ -378,6 +411,7 @@ static const struct {
 	{several_groups, "several groups in one read"},
 	{end_of_an_attachment, "detach and replace end the requests of their attachment"},
 	{pasid_requests, "requests of a PASID"},
+	{death_of_a_holder, "a queue whose holder was killed is in nobody's use"},
 	{another_process, "a queue that is another process's, and its death"},
 };
 
