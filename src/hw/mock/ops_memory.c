@@ -187,13 +187,15 @@ int mock_op_check_refs(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 /* ---- dma-bufs ---- */
 
+#define DMABUF_MAX (512 * PAGE_SIZE)
+
 int mock_op_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
 	struct client *client = ucmd->client;
 	struct dmabuf *dmabuf;
 	int rc, fd;
 
-	if (cmd->dmabuf_get.length < PAGE_SIZE || cmd->dmabuf_get.length > INT32_MAX)
+	if (!cmd->dmabuf_get.length || cmd->dmabuf_get.length > DMABUF_MAX)
 		return -EINVAL;
 	rc = dmabuf_new(cmd->dmabuf_get.length, &dmabuf);
 	if (rc)
