@@ -107,15 +107,16 @@ static void punch(int fd, int mode, off64_t offset, off64_t length)
 	errno = saved;
 }
 
-/* From `at` on as long as it is one file in one piece; the next address. */
+/* From `at` on as long as it is one file in one piece; the next address. The call passes holes over, and ends at what can have none. */
 static uint64_t remove_piece(struct process *process, uint64_t at, uint64_t end)
 {
 	struct machine_file file = {.npages = 1, .fd = -1, .at = at};
 	struct page_key key;
 
-	if (mm_key(process->client.mm, at, &file.first) || !file.first.inode ||
-	    mm_probe(process->client.mm, at, PAGE_SIZE, true))
+	if (mm_key(process->client.mm, at, &file.first))
 		return at + PAGE_SIZE;
+	if (!file.first.inode || mm_probe(process->client.mm, at, PAGE_SIZE, true))
+		return end;
 	for (at += PAGE_SIZE; at < end; at += PAGE_SIZE, file.npages++)
 		if (mm_key(process->client.mm, at, &key) || key.space != file.first.space ||
 		    key.inode != file.first.inode || key.page != file.first.page + file.npages)
