@@ -225,11 +225,12 @@ static int check_pinnable(const struct part *part, bool is_last, unsigned int fl
 	const struct area *area = part->area;
 	uint64_t end = area->offset + part->last + 1;
 
-	if (area->closing || area->pages->kind == PAGES_DMABUF)
+	if (area->closing || page_offset(area->offset + part->first) ||
+	    (!is_last && page_offset(end)))
 		return -EINVAL;
-	if (page_offset(area->offset + part->first) || (!is_last && page_offset(end)))
-		return -EINVAL;
-	return check_perm(area, flags);
+	if (check_perm(area, flags))
+		return -EPERM;
+	return area->pages->kind == PAGES_DMABUF ? -EINVAL : 0;
 }
 
 static int pin_part(struct ctx *ctx, const struct part *part, bool lock, struct pinned_page **out)
@@ -285,18 +286,13 @@ void access_unpin(struct access *access, uint64_t iova, uint64_t length)
 
 /* ---- reads and writes ---- */
 
-/*
- * The way of a caller that is not the mapper: a single page is pinned with the permission that is asked, several with the
- * mapping's.
- */
-static int probe_slow(struct pages *pages, uint64_t first, uint64_t last, bool write)
+/* Several pages are pinned with the mapping's permission; those that are pinned already are what they were. */
+static int probe_slow(struct pages *pages, uint64_t first, uint64_t last)
 {
 	if (inject_fail())
 		return -ENOMEM;
-	if (first != last)
-		write = pages->writable;
 	for (uint64_t i = first; i <= last; i++) {
-		int rc = pages_pinned(pages, i) ? 0 : pages_probe(pages, i, i, write);
+		int rc = pages_pinned(pages, i) ? 0 : pages_probe(pages, i, i, pages->writable);
 
 		if (rc)
 			return rc;
@@ -311,11 +307,42 @@ struct copy {
 	unsigned int flags;
 };
 
+static int rw_by_address(struct pages *pages, uint64_t va, uint64_t len, const struct copy *copy)
+{
+	return copy->flags & ACCESS_WRITE ? mm_write(pages->mm, va, copy->buf, len)
+					  : mm_read(pages->mm, copy->buf, va, len);
+}
+
+/*
+ * Recorded: a process's access to a single page pins it anew, by its address and with the permission that is asked, whatever is pinned there; as long as the
+ * mapper lives.
+ */
+static bool is_single(const struct pages *pages, uint64_t offset, uint64_t len,
+		      const struct copy *copy)
+{
+	return copy->caller && pages->kind == PAGES_USER &&
+	       offset >> PAGE_SHIFT == (offset + len - 1) >> PAGE_SHIFT &&
+	       !atomic_load(&pages->mm->gone);
+}
+
+static int rw_single(struct pages *pages, uint64_t offset, uint64_t len, const struct copy *copy)
+{
+	uint64_t page = offset >> PAGE_SHIFT;
+	int rc = inject_fail() ? -ENOMEM
+			       : pages_probe(pages, page, page, copy->flags & ACCESS_WRITE);
+
+	return rc ? rc : rw_by_address(pages, pages->start + offset, len, copy);
+}
+
+/* The way of a caller that is not the mapper. */
 static int rw_by_pages(struct pages *pages, uint64_t offset, uint64_t len, const struct copy *copy)
 {
 	bool write = copy->flags & ACCESS_WRITE;
-	int rc = probe_slow(pages, offset >> PAGE_SHIFT, (offset + len - 1) >> PAGE_SHIFT, write);
+	int rc;
 
+	if (is_single(pages, offset, len, copy))
+		return rw_single(pages, offset, len, copy);
+	rc = probe_slow(pages, offset >> PAGE_SHIFT, (offset + len - 1) >> PAGE_SHIFT);
 	if (rc)
 		return rc;
 	return write ? pages_write(pages, offset, copy->buf, len)
@@ -338,8 +365,7 @@ static int rw_part(const struct part *part, const struct copy *copy)
 		return rc;
 	if (pages->kind != PAGES_USER || pages->mm != copy->caller || copy->flags & ACCESS_SLOW)
 		return rw_by_pages(pages, offset, len, copy);
-	return copy->flags & ACCESS_WRITE ? mm_write(pages->mm, va, copy->buf, len)
-					  : mm_read(pages->mm, copy->buf, va, len);
+	return rw_by_address(pages, va, len, copy);
 }
 
 int access_rw(struct access *access, struct mm *caller, uint64_t iova, void *buf, uint64_t length,

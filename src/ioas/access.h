@@ -65,7 +65,7 @@ void access_detach(struct access *access);
 
 /*
  * Pins the pages of [iova, iova + length): as many as it touches. -EINVAL: length 0, not page-aligned, or an unmap is
- * waiting, or a dma-buf; -EOVERFLOW; -ENOENT: not attached or a hole; -EPERM; -EFAULT, -ENOMEM: of pinning.
+ * waiting; -EOVERFLOW; -ENOENT: not attached or a hole; -EPERM; -EINVAL: a dma-buf; -EFAULT, -ENOMEM: of pinning.
  */
 int access_pin(struct access *access, uint64_t iova, uint64_t length, unsigned int flags,
 	       struct pinned_page *ret_pages);
@@ -74,7 +74,8 @@ void access_unpin(struct access *access, uint64_t iova, uint64_t length);
 
 /*
  * Copies between `buf` and the memory behind an IOVA; on failure part may have been copied. Errors as for access_pin(). Where `caller` is
- * the mapper itself, its memory is used as it is now, like a pointer of its own; else, or with ACCESS_SLOW, the pages are, pinned or to be.
+ * the mapper itself, its memory is used as it is now, like a pointer of its own; else, or with ACCESS_SLOW, the pages are, pinned or to be; but a page alone is again
+ * what the mapper has there now. Without a caller (NULL) it is a device's access: to the pages, always.
  */
 int access_rw(struct access *access, struct mm *caller, uint64_t iova, void *buf, uint64_t length,
 	      unsigned int flags);

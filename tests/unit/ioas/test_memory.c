@@ -187,15 +187,38 @@ static void processes_are_charged(void **state)
 
 /* ---- memory that programs take away ---- */
 
-/* What a device would see: the pages that were pinned. */
+/*
+ * What a device would see: the pages that were pinned. An access does if it reads more than a page of an area, so this one begins in the page before
+ * (`from`: that page, or the same one).
+ */
+static char seen_from(struct fixture *f, unsigned int from, unsigned int page)
+{
+	static char bytes[WORLD_PAGE + 1];
+	uint64_t start = IOVA + from * WORLD_PAGE + 5 + (from < page);
+
+	assert_int_equal(
+		bench_rw(&f->bench, f->access, start, bytes, WORLD_PAGE, MOCK_ACCESS_RW_SLOW_PATH),
+		0);
+	return bytes[from < page ? WORLD_PAGE - 1 : 0];
+}
+
+/* Page 3 and page 7 end areas here, page 6 does one that begins with page 4. */
 static char seen_at(struct fixture *f, unsigned int page)
 {
-	char byte = 0;
+	bool is_last = page == 3 || page > 5;
 
-	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + page * WORLD_PAGE + 5, &byte, 1,
-				  MOCK_ACCESS_RW_SLOW_PATH),
+	return seen_from(f, is_last ? page - 1 : page, page);
+}
+
+/* A byte of the second of two pages. */
+static void write_as_device(struct fixture *f, unsigned int page, char byte)
+{
+	static char bytes[WORLD_PAGE];
+
+	memset(bytes, byte, sizeof(bytes));
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + (page - 1) * WORLD_PAGE + 6, bytes,
+				  WORLD_PAGE, MOCK_ACCESS_RW_SLOW_PATH | MOCK_ACCESS_RW_WRITE),
 			 0);
-	return byte;
 }
 
 static void going(struct fixture *f, unsigned int page, unsigned int n)
@@ -207,7 +230,7 @@ static void going(struct fixture *f, unsigned int page, unsigned int n)
 static void memory_that_is_unmapped(void **state)
 {
 	struct fixture *f = *state;
-	char x = 'x';
+	char byte;
 
 	assert_int_equal(map_pages(f, f->ioas, 0, 8, IOVA), 0);
 	going(f, 2, 4);
@@ -216,10 +239,16 @@ static void memory_that_is_unmapped(void **state)
 	for (unsigned int i = 0; i < 8; i++)
 		assert_int_equal(seen_at(f, i), 1 + i);
 	/* What is written there is kept, too. */
-	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 3 * WORLD_PAGE + 5, &x, 1,
-				  MOCK_ACCESS_RW_SLOW_PATH | MOCK_ACCESS_RW_WRITE),
-			 0);
+	write_as_device(f, 3, 'x');
 	assert_int_equal(seen_at(f, 3), 'x');
+	/* A single page is taken by its address. */
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 3 * WORLD_PAGE + 5, &byte, 1,
+				  MOCK_ACCESS_RW_SLOW_PATH),
+			 -EFAULT);
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 6 * WORLD_PAGE + 5, &byte, 1,
+				  MOCK_ACCESS_RW_SLOW_PATH),
+			 0);
+	assert_int_equal(byte, 7);
 	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 8 * WORLD_PAGE), 8 * WORLD_PAGE);
 	assert_int_equal(map_pages(f, f->ioas, 0, 8, IOVA), -EFAULT);
 }
@@ -323,13 +352,6 @@ static char *map_file_twice(struct fixture *f, int fd)
 	return at;
 }
 
-static void write_as_device(struct fixture *f, unsigned int page, char byte)
-{
-	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + page * WORLD_PAGE + 5, &byte, 1,
-				  MOCK_ACCESS_RW_SLOW_PATH | MOCK_ACCESS_RW_WRITE),
-			 0);
-}
-
 static void file_going(struct fixture *f, int fd, const char *at, uint64_t first, uint64_t npages)
 {
 	struct machine_file file = {
@@ -348,6 +370,7 @@ static void files_that_are_cut(void **state)
 	struct fixture *f = *state;
 	int fd = memfd_create("cut", MFD_CLOEXEC);
 	char *at = map_file_twice(f, fd);
+	char byte;
 
 	file_going(f, fd, NULL, 2, 2);
 	assert_int_equal(ftruncate(fd, 2 * WORLD_PAGE), 0);
@@ -371,7 +394,8 @@ static void files_that_are_cut(void **state)
 	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, 7 * WORLD_PAGE), 7 * WORLD_PAGE);
 	assert_int_equal(map_fd(f, fd, IOVA), 0);
 	at[5] = 'n';
-	assert_int_equal(seen_at(f, 0), 'n');
+	assert_int_equal(bench_rw(&f->bench, f->access, IOVA + 5, &byte, 1, 0), 0);
+	assert_int_equal(byte, 'n');
 	munmap(at, 4 * WORLD_PAGE);
 	close(fd);
 }
@@ -499,6 +523,32 @@ static void dmabufs_are_revoked(void **state)
 	assert_int_equal(bench_unmap(&f->bench, f->ioas, 0, UINT64_MAX), 2 * WORLD_PAGE);
 }
 
+/* Recorded: what may not be pinned for its permissions is EPERM, before it is EINVAL for what it is. Lengths are rounded up, to 2 MiB at most. */
+static void dmabufs_are_not_pinned(void **state)
+{
+	struct fixture *f = *state;
+	int access = bench_access(&f->bench, f->ioas, MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES);
+	struct iommu_test_cmd get = {.op = IOMMU_TEST_OP_DMABUF_GET, .dmabuf_get = {.length = 1}};
+	struct iommu_ioas_map_file map = {.size = sizeof(map),
+					  .flags = IOMMU_IOAS_MAP_READABLE |
+						   IOMMU_IOAS_MAP_FIXED_IOVA,
+					  .ioas_id = f->ioas,
+					  .length = WORLD_PAGE,
+					  .iova = IOVA};
+
+	map.fd = bench_test(&f->bench, &get);
+	assert_true(map.fd >= BENCH_FD0);
+	assert_int_equal(bench_ioctl(&f->bench, IOMMU_IOAS_MAP_FILE, &map), 0);
+	assert_int_equal(
+		bench_pin(&f->bench, access, IOVA, WORLD_PAGE, f->memory, MOCK_FLAGS_ACCESS_WRITE),
+		-EPERM);
+	assert_int_equal(bench_pin(&f->bench, access, IOVA, WORLD_PAGE, f->memory, 0), -EINVAL);
+	get.dmabuf_get.length = 512 * WORLD_PAGE + 1;
+	assert_int_equal(bench_test(&f->bench, &get), -EINVAL);
+	get.dmabuf_get.length = 0;
+	assert_int_equal(bench_test(&f->bench, &get), -EINVAL);
+}
+
 /* ---- CHANGE_PROCESS ---- */
 
 /* In the child's memory too, where it is read for the child. */
@@ -572,6 +622,7 @@ int main(void)
 		TEST(tables_are_checked_by_their_pages),
 		TEST(accesses_of_other_contexts),
 		TEST(dmabufs_are_revoked),
+		TEST(dmabufs_are_not_pinned),
 		TEST(processes_change),
 	};
 
