@@ -347,6 +347,8 @@ static const char *missing(const struct bench_group *group)
 {
 	if (group->place == BENCH_SHIM && !under_shim())
 		return "only under `uiommufd run`";
+	if (group->place == BENCH_LAUNCHER && !bench_launched())
+		return "only under `uiommufd run --launcher`";
 	if (group->place == BENCH_IOMMU && !under_shim() && access("/dev/iommu", R_OK | W_OK))
 		return "no /dev/iommu; try `uiommufd run`";
 	return NULL;

@@ -28,6 +28,7 @@ enum bench_place {
 	BENCH_ANYWHERE, /* calls the core itself; best without the shim */
 	BENCH_IOMMU,	/* where there is a /dev/iommu, ours or the kernel's */
 	BENCH_SHIM,	/* under `uiommufd run` */
+	BENCH_LAUNCHER, /* under `uiommufd run --launcher` */
 };
 
 struct bench_group {
@@ -59,6 +60,9 @@ static inline void bench_keep(uint64_t value)
 /* Pseudo-random, the same in every run. */
 uint64_t bench_random(void);
 
+/* Is this program served by a launcher? Then that is its parent. */
+bool bench_launched(void);
+
 /* Was this row asked for? The functions below look themselves; what takes long to set up can ask before. */
 bool bench_wanted(const char *row);
 
@@ -89,6 +93,7 @@ void bench_nested(void);
 void bench_imap(void);
 void bench_ioas(void);
 void bench_ioctl(void);
+void bench_launcher(void);
 void bench_limits(void);
 void bench_mmio(void);
 void bench_models(void);

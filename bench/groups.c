@@ -17,5 +17,6 @@ const struct bench_group bench_groups[] = {
 	{"ioctl", bench_ioctl, BENCH_IOMMU},
 	{"shim", bench_shim, BENCH_SHIM},
 	{"remote", bench_remote, BENCH_SHIM},
+	{"launcher", bench_launcher, BENCH_LAUNCHER},
 	{},
 };

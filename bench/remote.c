@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -18,24 +17,15 @@
 #include <uiommufd/iommufd.h>
 
 #include "bench.h"
-
-#define MSG 88 /* bytes: as a request has */
+#include "datagrams.h"
 
 struct setting {
-	int iommu, ends[2];
+	int iommu;
+	struct datagrams datagrams;
 	unsigned int cpu; /* of the caller */
 	size_t count;
 	double *answer; /* shared */
 };
-
-static void pin_to(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 /* In the child, so that the file is another process's. */
 static double calls(struct setting *s)
@@ -57,13 +47,7 @@ static double calls(struct setting *s)
 
 static double datagrams(struct setting *s)
 {
-	char buf[MSG] = {0};
-	double start = bench_wall();
-
-	for (size_t i = 0; i < s->count; i++)
-		if (send(s->ends[1], buf, MSG, 0) != MSG || recv(s->ends[1], buf, MSG, 0) != MSG)
-			bench_fail("datagram");
-	return (bench_wall() - start) / s->count;
+	return datagrams_exchange(&s->datagrams, s->count);
 }
 
 static double in_child(struct setting *s, double (*work)(struct setting *))
@@ -74,7 +58,7 @@ static double in_child(struct setting *s, double (*work)(struct setting *))
 	if (child < 0)
 		bench_fail("fork");
 	if (!child) {
-		pin_to(s->cpu);
+		run_on(s->cpu);
 		*s->answer = work(s);
 		_exit(0);
 	}
@@ -91,23 +75,6 @@ static double calls_once(void *arg)
 static double datagrams_once(void *arg)
 {
 	return in_child(arg, datagrams);
-}
-
-/* Sends back what comes, until it is killed. */
-static pid_t start_echo(struct setting *s)
-{
-	char buf[MSG];
-	pid_t child;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s->ends))
-		bench_fail("socketpair");
-	child = fork();
-	if (child)
-		return child;
-	pin_to(0);
-	while (recv(s->ends[0], buf, MSG, 0) == MSG)
-		send(s->ends[0], buf, MSG, 0);
-	_exit(0);
 }
 
 /* ---- the host ---- */
@@ -160,7 +127,7 @@ static pid_t start_host(struct setting *s)
 		bench_fail("socketpair");
 	child = fork();
 	if (!child) {
-		pin_to(0); /* so is what serves */
+		run_on(0); /* so is what serves */
 		s->iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 		if (s->iommu < 0 || ioctl(s->iommu, IOMMU_IOAS_ALLOC, &ioas))
 			bench_fail("/dev/iommu");
@@ -178,13 +145,10 @@ static void row(const char *name, struct setting s, double goal)
 {
 	struct bench_work ours = {"ioctl", calls_once, &s, .goal = goal};
 	struct bench_work standin = {"datagrams", datagrams_once, &s};
-	pid_t echo = start_echo(&s);
 
+	datagrams_start(&s.datagrams);
 	bench_row(name, 0, &ours, &standin);
-	kill(echo, SIGKILL);
-	waitpid(echo, NULL, 0);
-	close(s.ends[0]);
-	close(s.ends[1]);
+	datagrams_stop(&s.datagrams);
 }
 
 void bench_remote(void)
