@@ -24,6 +24,12 @@ struct client_ops {
 	int (*fd_install)(struct client *client, struct file *file);
 	/* Takes it back: for a reply that could not be written. */
 	void (*fd_close)(struct client *client, int fd);
+	/*
+	 * Its memory during a call, for clients with a window: what is outside, and all that a window which can't be written is given. 0 or
+	 * -EFAULT. Empty: by the mm.
+	 */
+	int (*read)(struct client *client, void *dst, uint64_t src, size_t len);
+	int (*write)(struct client *client, uint64_t dst, const void *src, size_t len);
 };
 
 struct client {

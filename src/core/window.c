@@ -15,6 +15,18 @@ static bool apart(const struct client_window *window, uint64_t at, size_t len)
 	return at >= window->at + window->len || (at < window->at && len <= window->at - at);
 }
 
+static int memory_read(struct client *client, void *dst, uint64_t src, size_t len)
+{
+	return client->ops->read ? client->ops->read(client, dst, src, len)
+				 : mm_read(client->mm, dst, src, len);
+}
+
+static int memory_write(struct client *client, uint64_t dst, const void *src, size_t len)
+{
+	return client->ops->write ? client->ops->write(client, dst, src, len)
+				  : mm_write(client->mm, dst, src, len);
+}
+
 /* Partly inside: the window is given up, and all goes to the memory itself from now on. */
 static int give_up(struct client *client)
 {
@@ -25,7 +37,7 @@ static int give_up(struct client *client)
 	window->dirty_first = window->dirty_end = 0;
 	if (first == end)
 		return 0;
-	return mm_write(client->mm, window->at + first, window->bytes + first, end - first);
+	return memory_write(client, window->at + first, window->bytes + first, end - first);
 }
 
 int client_window_read(struct client *client, void *dst, uint64_t src, size_t len)
@@ -39,7 +51,7 @@ int client_window_read(struct client *client, void *dst, uint64_t src, size_t le
 	}
 	if (!apart(window, src, len))
 		rc = give_up(client);
-	return rc ? rc : mm_read(client->mm, dst, src, len);
+	return rc ? rc : memory_read(client, dst, src, len);
 }
 
 /* What is written must be one range: what lies between two the client may have changed meanwhile. */
@@ -67,12 +79,12 @@ int client_window_write(struct client *client, uint64_t dst, const void *src, si
 	if (!inside(window, dst, len)) {
 		if (!apart(window, dst, len))
 			rc = give_up(client);
-		return rc ? rc : mm_write(client->mm, dst, src, len);
+		return rc ? rc : memory_write(client, dst, src, len);
 	}
 	uint32_t at = (uint32_t)(dst - window->at);
 
 	if (!window->writable || !extend(window, at, at + (uint32_t)len))
-		rc = mm_write(client->mm, dst, src, len);
+		rc = memory_write(client, dst, src, len);
 	if (!rc)
 		memcpy(window->bytes + at, src, len);
 	return rc;

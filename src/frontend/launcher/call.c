@@ -7,11 +7,60 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
+
+#define PAGE ((uint64_t)4096)
+
+/* From a guess to the process that calls. */
+static int find_caller(struct call *call)
+{
+	int rc;
+
+	if (call->target && !call->sure && target_ended(call->target)) {
+		targets_collect(call->supervisor);
+		target_put(call->supervisor, call->target);
+		call->target = NULL;
+	}
+	if (!call->target) {
+		rc = target_get(call->supervisor, call->notice, &call->target);
+		if (rc)
+			return rc;
+		call->fresh = true;
+	}
+	call->sure = true;
+	return 0;
+}
+
+int call_enter(struct call *call)
+{
+	int rc = find_caller(call);
+
+	if (!rc && !call->client.mm)
+		call->client = (struct client){
+			&call_client_ops, target_mm(call->supervisor, call->target), &call->window};
+	return rc;
+}
+
+int call_duplicate(struct call *call, int number)
+{
+	int fd = -ESRCH;
+
+	/* Mostly the guess is right, and this says so as well. */
+	if (call->target)
+		fd = (int)sys_raw(SYS_pidfd_getfd, call->target->pidfd, number, 0);
+	if (fd == -ESRCH) {
+		fd = find_caller(call);
+		if (!fd)
+			fd = (int)sys_raw(SYS_pidfd_getfd, call->target->pidfd, number, 0);
+	}
+	call->sure |= fd != -ESRCH;
+	return fd;
+}
 
 int call_endpoint(struct call *call, int number, struct endpoint **ret_endpoint, int *ret_a)
 {
-	int a = (int)sys_raw(SYS_pidfd_getfd, call->target->pidfd, number, 0), rc;
+	int a = call_duplicate(call, number), rc;
 
 	if (a < 0)
 		return a;
@@ -30,31 +79,35 @@ bool call_may_be_ours(struct call *call, int number)
 
 	if (call->target)
 		return true;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->notice->call->pid, number);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->notice->call.pid, number);
 	return sys_raw(SYS_readlinkat, AT_FDCWD, path, text, sizeof(text)) == sizeof(text) &&
 	       !memcmp(text, "socket:[", sizeof(text));
 }
 
-int call_enter(struct call *call)
+/* Most ioctls have a struct: it is read at once, as much as is going to be asked for. */
+static void look_ahead(struct call *call, uint64_t at)
 {
-	int rc = 0;
+	size_t len = PAGE - at % PAGE;
+	long n;
 
-	if (!call->target)
-		rc = target_get(call->supervisor, call->notice, &call->target);
-	if (!rc && !call->client.mm)
-		call->client = (struct client){&call_client_ops,
-					       target_mm(call->supervisor, call->target)};
-	return rc;
+	if (len > CLIENT_WINDOW_MAX)
+		len = CLIENT_WINDOW_MAX;
+	n = call_peek(call, call->window.bytes, at, len);
+	call->window.at = at;
+	call->window.len = n < 0 ? 0 : (uint32_t)n;
 }
 
 static int64_t on_file(struct call *call, struct file *file)
 {
 	const uint64_t *args = call->args;
 
-	switch (call->notice->call->data.nr) {
+	switch (call->notice->call.data.nr) {
 	case SYS_ioctl:
+		look_ahead(call, args[2]);
 		return file_ioctl(file, &call->client, (unsigned int)args[1], args[2]);
 	case SYS_read:
+		if (!(file_poll(file) & EPOLLIN))
+			workers_give_turn(&call->supervisor->workers, call->turn);
 		return file_read(file, &call->client, args[1], args[2], -1);
 	case SYS_write:
 		return file_write(file, &call->client, args[1], args[2], -1);
@@ -75,14 +128,14 @@ static int64_t on_descriptor(struct call *call)
 	if (!call_may_be_ours(call, number))
 		return CALL_LET_GO;
 	service_here_settle(call->supervisor->service);
-	rc = call_enter(call);
-	if (!rc)
-		rc = call_endpoint(call, number, &endpoint, &a);
+	rc = call_endpoint(call, number, &endpoint, &a);
 	/* Bad numbers and others' files are the kernel's. */
 	if (rc)
 		return rc == -EIO ? -EIO : CALL_LET_GO;
 	endpoint_callers(a);
-	result = on_file(call, endpoint->file);
+	result = call_enter(call);
+	if (!result)
+		result = on_file(call, endpoint->file);
 	endpoint_callers(-1);
 	endpoint_put(endpoint);
 	if (result < 0 && call->installed)
@@ -106,7 +159,7 @@ static int64_t memory_ends(struct call *call)
 	if (!call->target)
 		return CALL_LET_GO;
 	mm = target_mm(supervisor, call->target);
-	if (call->notice->call->data.nr == SYS_exit_group) {
+	if (call->notice->call.data.nr == SYS_exit_group) {
 		machine_client_leaving(supervisor->machine, mm);
 	} else {
 		/* It may fail, and then the memory goes on being the process's. */
@@ -130,7 +183,7 @@ static int64_t old_path_call(struct call *call)
 #if defined(__x86_64__)
 	const uint64_t *args = call->args;
 
-	switch (call->notice->call->data.nr) {
+	switch (call->notice->call.data.nr) {
 	case SYS_open:
 		return call_openat(call, AT_FDCWD, args[0], (int)args[1]);
 	case SYS_creat:
@@ -152,7 +205,7 @@ static int64_t path_call(struct call *call)
 {
 	const uint64_t *args = call->args;
 
-	switch (call->notice->call->data.nr) {
+	switch (call->notice->call.data.nr) {
 	case SYS_openat:
 		return call_openat(call, (int)args[0], args[1], (int)args[2]);
 	case SYS_openat2:
@@ -178,7 +231,7 @@ static int64_t path_call(struct call *call)
 
 static int64_t dispatch(struct call *call)
 {
-	switch (call->notice->call->data.nr) {
+	switch (call->notice->call.data.nr) {
 	case SYS_ioctl:
 	case SYS_read:
 	case SYS_write:
@@ -202,20 +255,21 @@ static int64_t dispatch(struct call *call)
 	}
 }
 
-void call_serve(struct supervisor *supervisor, struct notice *notice)
+void call_serve(struct supervisor *supervisor, struct notice *notice, unsigned long turn)
 {
 	/* The kernel's struct may be longer than ours, and the arguments are where they are. */
 	uint64_t args[6];
 	struct call call = {
 		.supervisor = supervisor,
-		.target = target_known(supervisor, notice),
+		.target = target_guess(supervisor, notice),
 		.notice = notice,
+		.turn = turn,
 		.args = args,
 	};
 	int64_t result;
 
 	for (int i = 0; i < 6; i++)
-		args[i] = notice->call->data.args[i];
+		args[i] = notice->call.data.args[i];
 	result = dispatch(&call);
 	if (result == CALL_LET_GO)
 		notice_let_go(notice);

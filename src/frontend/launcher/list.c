@@ -115,8 +115,7 @@ int64_t call_getdents(struct call *call)
 	folder = call_folder(call, (int)call->args[0], &virtual);
 	if (!folder || LIST_EMPTY(&folder->children) || call_enter(call))
 		return CALL_LET_GO;
-	CLEANUP_FD int fd =
-		(int)sys_raw(SYS_pidfd_getfd, call->target->pidfd, (int)call->args[0], 0);
+	CLEANUP_FD int fd = call_duplicate(call, (int)call->args[0]);
 
 	if (fd < 0)
 		return CALL_LET_GO;
@@ -125,6 +124,6 @@ int64_t call_getdents(struct call *call)
 		begin_anew(call);
 	else if (!n)
 		n = next_entries(call, folder, buf, size);
-	rc = n > 0 ? call_poke(call, call->args[1], buf, (size_t)n) : 0;
+	rc = n > 0 ? call_write(call, call->args[1], buf, (size_t)n) : 0;
 	return rc ? rc : n;
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "frontend/launcher/notify.h"
 
-#include "base/alloc.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -17,26 +14,13 @@
 #endif
 #define NOTIF_FD_SYNC_WAKE_UP 1ull
 
-/* A newer kernel may have more to tell than our headers know. */
-static size_t notif_size(void)
+int notice_check(void)
 {
 	struct seccomp_notif_sizes sizes;
 
-	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) ||
-	    sizes.seccomp_notif < sizeof(struct seccomp_notif))
-		return sizeof(struct seccomp_notif);
-	return sizes.seccomp_notif;
-}
-
-int notice_init(struct notice *notice, int listener)
-{
-	*notice = (struct notice){listener, mem_zalloc(notif_size()), 0};
-	return notice->call ? 0 : -ENOMEM;
-}
-
-void notice_done(struct notice *notice)
-{
-	free(notice->call);
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes))
+		return -errno;
+	return sizes.seccomp_notif <= sizeof(((struct notice *)NULL)->room) ? 0 : -EMSGSIZE;
 }
 
 void notify_quickly(int listener)
@@ -47,10 +31,10 @@ void notify_quickly(int listener)
 int notice_wait(struct notice *notice)
 {
 	/* The kernel refuses what isn't zero. */
-	memset(notice->call, 0, sizeof(*notice->call));
-	if (ioctl(notice->listener, SECCOMP_IOCTL_NOTIF_RECV, notice->call))
+	memset(notice->room, 0, sizeof(notice->room));
+	if (ioctl(notice->listener, SECCOMP_IOCTL_NOTIF_RECV, &notice->call))
 		return errno == EINTR ? -ENOENT : -errno;
-	notice->id = notice->call->id;
+	notice->id = notice->call.id;
 	return 0;
 }
 

@@ -10,14 +10,15 @@
 /* A call that a thread of a program makes, which stands still meanwhile. */
 struct notice {
 	int listener;
-	struct seccomp_notif *call; /* of the kernel's size */
+	union {
+		struct seccomp_notif call;
+		char room[256]; /* the kernel's is longer than ours, if it is newer */
+	};
 	uint64_t id;
 };
 
-/* Room for one. -ENOMEM. */
-int notice_init(struct notice *notice, int listener);
-void notice_done(struct notice *notice);
-
+/* Does the kernel's fit? -EMSGSIZE. */
+int notice_check(void);
 /* Wake-ups of a caller and its answerer stay on one processor, where the kernel can (Linux 6.6): 30 times as quick. */
 void notify_quickly(int listener);
 

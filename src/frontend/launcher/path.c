@@ -16,17 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #define PAGE ((uint64_t)4096)
-
-/* Its memory by the thread's number: for a look at it no process need be looked up. */
-static long peek(const struct call *call, void *dst, uint64_t src, size_t len)
-{
-	struct iovec local = {dst, len}, remote = {(void *)(uintptr_t)src, len};
-
-	return sys_raw(SYS_process_vm_readv, call->notice->call->pid, &local, 1, &remote, 1, 0);
-}
 
 /* A string of the caller's, page by page: 0, or -EFAULT, -ENAMETOOLONG. */
 static int peek_text(const struct call *call, uint64_t src, char ret_text[static PATH_MAX])
@@ -41,23 +32,13 @@ static int peek_text(const struct call *call, uint64_t src, char ret_text[static
 
 		if (want > PATH_MAX - have)
 			want = PATH_MAX - have;
-		if (peek(call, ret_text + have, src + have, want) != (long)want)
+		if (call_read(call, ret_text + have, src + have, want))
 			return -EFAULT;
 		if (memchr(ret_text + have, '\0', want))
 			return 0;
 		have += want;
 	}
 	return -ENAMETOOLONG;
-}
-
-int64_t call_poke(struct call *call, uint64_t dst, const void *src, size_t len)
-{
-	struct iovec local = {(void *)(uintptr_t)src, len}, remote = {(void *)(uintptr_t)dst, len};
-
-	if (!notice_valid(call->notice) || sys_raw(SYS_process_vm_writev, call->notice->call->pid,
-						   &local, 1, &remote, 1, 0) != (long)len)
-		return -EFAULT;
-	return 0;
 }
 
 /* Where a relative path begins. */
@@ -67,9 +48,9 @@ static int folder_of(const struct call *call, int dirfd, char ret_path[static PA
 	long n;
 
 	if (dirfd == AT_FDCWD)
-		snprintf(link, sizeof(link), "/proc/%d/cwd", (int)call->notice->call->pid);
+		snprintf(link, sizeof(link), "/proc/%d/cwd", (int)call->notice->call.pid);
 	else
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)call->notice->call->pid, dirfd);
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)call->notice->call.pid, dirfd);
 	n = sys_raw(SYS_readlinkat, AT_FDCWD, link, ret_path, PATH_MAX - 1);
 	if (n < 0)
 		return (int)n;
@@ -100,7 +81,7 @@ static int make_absolute(const struct call *call, int dirfd, const char *path,
 	int n, rc;
 
 	if (!strncmp(path, "/proc/self/", 11)) {
-		n = snprintf(ret_path, PATH_MAX, "/proc/%d/%s", (int)call->notice->call->pid,
+		n = snprintf(ret_path, PATH_MAX, "/proc/%d/%s", (int)call->notice->call.pid,
 			     path + 11);
 	} else if (*path == '/') {
 		n = snprintf(ret_path, PATH_MAX, "%s", path);
@@ -224,7 +205,7 @@ int64_t call_openat2(struct call *call)
 {
 	struct open_how how;
 
-	if (peek(call, &how, call->args[2], sizeof(how)) != sizeof(how))
+	if (call_read(call, &how, call->args[2], sizeof(how)))
 		return CALL_LET_GO;
 	return call_openat(call, (int)call->args[0], call->args[1], (int)how.flags);
 }
@@ -236,9 +217,9 @@ static bool stat_descriptor(struct call *call, int number, struct stat *ret_st)
 	const struct vnode *vnode;
 	struct identity identity;
 
-	if (!call_may_be_ours(call, number) || call_enter(call))
+	if (!call_may_be_ours(call, number))
 		return false;
-	CLEANUP_FD int a = (int)sys_raw(SYS_pidfd_getfd, call->target->pidfd, number, 0);
+	CLEANUP_FD int a = call_duplicate(call, number);
 
 	if (a < 0 || identity_of(a, &identity))
 		return false;
@@ -255,7 +236,7 @@ static bool names_descriptor(const struct call *call, uint64_t path, int flags)
 {
 	char byte;
 
-	return flags & AT_EMPTY_PATH && (!path || (peek(call, &byte, path, 1) == 1 && !byte));
+	return flags & AT_EMPTY_PATH && (!path || (!call_read(call, &byte, path, 1) && !byte));
 }
 
 static bool stat_of(struct call *call, int dirfd, uint64_t path, int flags, struct stat *ret_st)
@@ -274,7 +255,7 @@ int64_t call_stat(struct call *call, int dirfd, uint64_t path, int flags, uint64
 {
 	struct stat st;
 
-	return stat_of(call, dirfd, path, flags, &st) ? call_poke(call, buf, &st, sizeof(st))
+	return stat_of(call, dirfd, path, flags, &st) ? call_write(call, buf, &st, sizeof(st))
 						      : CALL_LET_GO;
 }
 
@@ -287,7 +268,7 @@ int64_t call_statx(struct call *call)
 	if (!stat_of(call, (int)args[0], args[1], (int)args[2], &st))
 		return CALL_LET_GO;
 	view_statx(&st, &stx);
-	return call_poke(call, args[4], &stx, sizeof(stx));
+	return call_write(call, args[4], &stx, sizeof(stx));
 }
 
 int64_t call_access(struct call *call, int dirfd, uint64_t path, int mode, int flags)
@@ -310,6 +291,6 @@ int64_t call_readlink(struct call *call, int dirfd, uint64_t path, uint64_t buf,
 		return -EINVAL;
 	if (size > strlen(vnode->target))
 		size = strlen(vnode->target);
-	rc = call_poke(call, buf, vnode->target, size);
+	rc = call_write(call, buf, vnode->target, size);
 	return rc ? rc : (int64_t)size;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The supervisor's parts, and the workers that answer calls. */
+/* The supervisor's parts. */
 #include "frontend/launcher/supervisor.h"
 
 #include "base/cleanup.h"
@@ -11,13 +11,8 @@
 #include "machine/machine.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* As many workers wait for a call at least; with twice as many the next goes. One that waits costs nothing but its stack. */
-#define IDLE_WORKERS 2
 
 /* There is one in a process, and preload_account() gets no argument. */
 static struct supervisor *running;
@@ -156,55 +151,16 @@ int supervisor_init(struct supervisor *supervisor, const struct config *config,
 	return 0;
 }
 
-static void *worker_run(void *arg);
-
-static int worker_start(struct supervisor *supervisor)
-{
-	int rc;
-
-	atomic_fetch_add(&supervisor->idle, 1);
-	rc = service_thread(worker_run, supervisor);
-	if (rc)
-		atomic_fetch_sub(&supervisor->idle, 1);
-	return rc;
-}
-
-/* A call that waits must not keep others: somebody waits for the next as long as threads can be had. */
-static void serve(struct supervisor *supervisor, struct notice *notice)
-{
-	if (atomic_fetch_sub(&supervisor->idle, 1) <= 1)
-		(void)worker_start(supervisor);
-	call_serve(supervisor, notice);
-	atomic_fetch_add(&supervisor->idle, 1);
-}
-
-/* Nobody has the filter any more; newer kernels say of it what they say of a call that was withdrawn. */
-static bool listener_ended(const struct supervisor *supervisor)
-{
-	struct pollfd listener = {.fd = supervisor->listener};
-
-	return poll(&listener, 1, 0) == 1;
-}
-
-static void *worker_run(void *arg)
+static void begin(void *arg)
 {
 	struct supervisor *supervisor = arg;
-	struct notice notice;
-	int rc = notice_init(&notice, supervisor->listener);
 
 	service_enter(supervisor->service);
-	while (!rc || rc == -ENOENT) {
-		rc = notice_wait(&notice);
-		if (!rc)
-			serve(supervisor, &notice);
-		else if (listener_ended(supervisor))
-			break;
-		if (atomic_load(&supervisor->idle) > 2 * IDLE_WORKERS)
-			break;
-	}
-	atomic_fetch_sub(&supervisor->idle, 1);
-	notice_done(&notice);
-	return NULL;
+}
+
+static void serve(void *arg, struct notice *notice, unsigned long turn)
+{
+	call_serve(arg, notice, turn);
 }
 
 static void *loop_run(void *arg)
@@ -218,15 +174,17 @@ static void *loop_run(void *arg)
 
 int supervisor_start(struct supervisor *supervisor, int listener)
 {
-	int rc = service_here(supervisor->service);
+	int rc = notice_check();
 
+	if (!rc)
+		rc = service_here(supervisor->service);
 	supervisor->listener = listener;
 	notify_quickly(listener);
 	if (!rc)
 		rc = service_thread(loop_run, supervisor);
-	for (int i = 0; i < IDLE_WORKERS && !rc; i++)
-		rc = worker_start(supervisor);
-	return rc;
+	supervisor->workers = (struct workers){
+		.listener = listener, .serve = serve, .begin = begin, .arg = supervisor};
+	return rc ? rc : workers_start(&supervisor->workers, RANK_ENDPOINTS);
 }
 
 void supervisor_end(struct supervisor *supervisor)

@@ -10,6 +10,7 @@
 #include "core/client.h"
 #include "core/machine.h"
 #include "frontend/launcher/notify.h"
+#include "frontend/launcher/workers.h"
 #include "frontend/preload/machine_view.h"
 #include "frontend/service/here.h"
 
@@ -47,12 +48,12 @@ struct supervisor {
 	struct sysfs_machine shown;
 	struct vtree tree; /* what the machine adds to paths; constant */
 	int listener;
+	struct workers workers;
 	struct lock lock;
 	/* The lock guards these. */
 	LIST_HEAD(, target) targets[TARGET_BUCKETS]; /* by pid */
 	struct target *recent[TARGET_BUCKETS]; /* by the number of a thread that called: a guess */
 	struct listing listings[LISTINGS];
-	atomic_int idle; /* workers that wait for a call */
 };
 
 /* One call of a program's thread, in a worker. */
@@ -61,6 +62,10 @@ struct call {
 	struct supervisor *supervisor;
 	struct target *target; /* with a use */
 	struct notice *notice;
+	unsigned long turn; /* its number (workers.h) */
+	bool sure; /* the target is who calls: what is guessed by a thread's number may be its predecessor */
+	bool fresh; /* ... and wasn't known before */
+	struct client_window window;
 	const uint64_t *args; /* the six of the system call */
 	/* A descriptor was handed out during this call: its file goes if the call fails. */
 	struct endpoint *installed;
@@ -84,26 +89,40 @@ void supervisor_end(struct supervisor *supervisor);
 /* The process that a thread belongs to, with a use: 0, -ESRCH, -EACCES, -EMFILE, -ENOMEM. */
 int target_get(struct supervisor *supervisor, const struct notice *notice,
 	       struct target **ret_target);
-/* ... if it is known already, else NULL. Quick. */
-struct target *target_known(struct supervisor *supervisor, const struct notice *notice);
+/* Has it ended? Then its number may be another's. */
+bool target_ended(const struct target *target);
+/* A guess, or NULL: whom the thread's number meant last, with a use. If that process lives, it is the one. Quick. */
+struct target *target_guess(struct supervisor *supervisor, const struct notice *notice);
 void target_put(struct supervisor *supervisor, struct target *target);
 /* Its address space as of now, with a reference. */
 struct mm *target_mm(struct supervisor *supervisor, struct target *target);
 /* Forgets processes that have ended. */
 void targets_collect(struct supervisor *supervisor);
-extern const struct client_ops call_client_ops;
 
 /* ---- call.c ---- */
 
 /* Serves a call that a notice has, and answers it. */
-void call_serve(struct supervisor *supervisor, struct notice *notice);
-/* The file behind a number of the caller's, with a use; *ret_a is a descriptor of it. 0, -ENOENT (not ours), -EBADF, -EIO. */
+void call_serve(struct supervisor *supervisor, struct notice *notice, unsigned long turn);
+/* A duplicate of a descriptor of the caller's: -EBADF, -EMFILE, or as target_get(). */
+int call_duplicate(struct call *call, int number);
+/* The file behind a number of the caller's, with a use; *ret_a is a descriptor of it. 0, -ENOENT (not ours), -EIO, or as call_duplicate(). */
 int call_endpoint(struct call *call, int number, struct endpoint **ret_endpoint, int *ret_a);
-
-/* The caller becomes a client: before its memory or its descriptors are needed. As target_get(). */
+/* The caller becomes a client: before it is served. As target_get(). */
 int call_enter(struct call *call);
 /* False is certain. */
 bool call_may_be_ours(struct call *call, int number);
+
+/* ---- client.c ---- */
+
+extern const struct client_ops call_client_ops;
+/*
+ * The memory of the thread that waits: 0, or -EFAULT. What is read counts only if it still waits afterwards; what is written goes to nobody else.
+ * No process need be looked up for it.
+ */
+int call_read(const struct call *call, void *dst, uint64_t src, size_t len);
+int call_write(const struct call *call, uint64_t dst, const void *src, size_t len);
+/* How much could be read, from the beginning; -EFAULT: nothing. */
+long call_peek(const struct call *call, void *dst, uint64_t src, size_t len);
 
 /* ---- path.c: calls that name a path ---- */
 
@@ -115,8 +134,6 @@ int64_t call_access(struct call *call, int dirfd, uint64_t path, int mode, int f
 int64_t call_getdents(struct call *call);
 /* The folder of the tree that a path below /proc of an open one leads to, or NULL; *ret_virtual: there is no real one. */
 const struct vnode *call_folder(const struct call *call, int number, bool *ret_virtual);
-/* To the caller's memory, if it still waits: 0, -EFAULT. */
-int64_t call_poke(struct call *call, uint64_t dst, const void *src, size_t len);
 int64_t call_readlink(struct call *call, int dirfd, uint64_t path, uint64_t buf, uint64_t size);
 
 #endif

@@ -15,6 +15,9 @@
 #define AT    32 /* of the window */
 #define LEN   64
 
+/* Its memory is reached by the mm. */
+static const struct client_ops no_ops;
+
 struct sides {
 	unsigned char plain[BYTES], seen[BYTES]; /* the memory without, and with a window on it */
 	struct client client;
@@ -28,7 +31,7 @@ static void open_window(struct sides *sides, bool writable)
 	sides->window = (struct client_window){
 		.at = (uintptr_t)sides->seen + AT, .len = LEN, .writable = writable};
 	memcpy(sides->window.bytes, sides->seen + AT, LEN);
-	sides->client = (struct client){.mm = mm_self(), .window = &sides->window};
+	sides->client = (struct client){.ops = &no_ops, .mm = mm_self(), .window = &sides->window};
 	assert_non_null(sides->client.mm);
 }
 
@@ -97,7 +100,7 @@ static void test_writes_nothing_else(void **state)
 static void test_read_only(void **state)
 {
 	struct client_window window = {.len = LEN};
-	struct client client = {.mm = mm_self(), .window = &window};
+	struct client client = {.ops = &no_ops, .mm = mm_self(), .window = &window};
 	char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint32_t word;
 
@@ -113,7 +116,7 @@ static void test_read_only(void **state)
 static void test_bad_addresses(void **state)
 {
 	struct client_window window = {.at = UINT64_MAX - 7, .len = LEN, .writable = 1};
-	struct client client = {.mm = mm_self(), .window = &window};
+	struct client client = {.ops = &no_ops, .mm = mm_self(), .window = &window};
 	uint64_t word = 0;
 
 	assert_int_equal(client_read(&client, &word, 8, sizeof(word)), -EFAULT);
