@@ -74,15 +74,14 @@ const struct vnode *call_folder(const struct call *call, int number, bool *ret_v
 	return vnode;
 }
 
-/* "/proc/self/..." is the caller's, not ours. */
+/* "/proc/self/..." is the caller's, not ours; where its process was looked up, by that one's number. */
 static int make_absolute(const struct call *call, int dirfd, const char *path,
 			 char ret_path[static PATH_MAX])
 {
-	int n, rc;
+	int n, rc, pid = call->sure ? call->target->pid : (pid_t)call->notice->call.pid;
 
 	if (!strncmp(path, "/proc/self/", 11)) {
-		n = snprintf(ret_path, PATH_MAX, "/proc/%d/%s", (int)call->notice->call.pid,
-			     path + 11);
+		n = snprintf(ret_path, PATH_MAX, "/proc/%d/%s", pid, path + 11);
 	} else if (*path == '/') {
 		n = snprintf(ret_path, PATH_MAX, "%s", path);
 	} else {
@@ -135,16 +134,21 @@ static bool is_real(const struct vnode *vnode)
 	       !sys_raw(SYS_newfstatat, AT_FDCWD, path, &st, 0);
 }
 
-/* ... of the path that a call has at an address, if it is the machine's. */
+/* ... if it is the machine's. */
+static const struct vnode *find_ours(const struct call *call, int dirfd, const char *path,
+				     bool follow)
+{
+	const struct vnode *vnode = find(call, dirfd, path, follow);
+
+	return vnode && !is_real(vnode) ? vnode : NULL;
+}
+
+/* ... of the path that a call has at an address. */
 static const struct vnode *find_at(const struct call *call, int dirfd, uint64_t path, bool follow)
 {
 	char text[PATH_MAX];
-	const struct vnode *vnode;
 
-	if (peek_text(call, path, text))
-		return NULL;
-	vnode = find(call, dirfd, text, follow);
-	return vnode && !is_real(vnode) ? vnode : NULL;
+	return peek_text(call, path, text) ? NULL : find_ours(call, dirfd, text, follow);
 }
 
 static int open_char(struct call *call, const struct vnode *vnode, int flags)
@@ -194,10 +198,29 @@ static int64_t open_found(struct call *call, const struct vnode *vnode, int flag
 	return fd < 0 ? fd : notice_install(call->notice, fd, flags);
 }
 
+/* /proc/PID/status, where pages of the process are pinned: its text counts them. */
+static int64_t open_status(struct call *call, int dirfd, const char *path, int flags)
+{
+	const struct path_env env = {.tree = &call->supervisor->tree};
+	char absolute[PATH_MAX];
+	CLEANUP_FD int fd = -1;
+
+	if (call_enter(call) || make_absolute(call, dirfd, path, absolute) ||
+	    !procfs_open_status(&env, AT_FDCWD, absolute, flags, &fd))
+		return CALL_LET_GO;
+	return fd < 0 ? fd : notice_install(call->notice, fd, flags);
+}
+
 int64_t call_openat(struct call *call, int dirfd, uint64_t path, int flags)
 {
-	const struct vnode *vnode = find_at(call, dirfd, path, !(flags & O_NOFOLLOW));
+	const struct vnode *vnode;
+	char text[PATH_MAX];
 
+	if (peek_text(call, path, text))
+		return CALL_LET_GO;
+	if (procfs_may_be_status(text))
+		return open_status(call, dirfd, text, flags);
+	vnode = find_ours(call, dirfd, text, !(flags & O_NOFOLLOW));
 	return vnode ? open_found(call, vnode, flags) : CALL_LET_GO;
 }
 

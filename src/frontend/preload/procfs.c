@@ -160,7 +160,7 @@ static pid_t status_pid(const char *path)
 	return strcmp(end, "/status") ? 0 : pid;
 }
 
-static bool ends_with_status(const char *path)
+bool procfs_may_be_status(const char *path)
 {
 	size_t length = strlen(path);
 
@@ -192,9 +192,9 @@ bool procfs_open_status(const struct path_env *env, int dirfd, const char *path,
 	int saved = errno;
 	pid_t pid;
 
-	if (*path == '/' ? strncmp(path, "/proc/", 6) != 0 : !ends_with_status(path))
+	if (*path == '/' ? strncmp(path, "/proc/", 6) != 0 : !procfs_may_be_status(path))
 		return false;
-	if (!ends_with_status(path) || (flags & (O_ACCMODE | O_PATH | O_DIRECTORY)) != O_RDONLY)
+	if (!procfs_may_be_status(path) || (flags & (O_ACCMODE | O_PATH | O_DIRECTORY)) != O_RDONLY)
 		return false;
 	if (*path != '/') {
 		if (path_walk(env, dirfd, path, true, real, &vnode))

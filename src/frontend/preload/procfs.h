@@ -6,6 +6,8 @@
 
 #include "frontend/preload/path_walk.h"
 
+/* Can it be for procfs_open_status(), by how it ends? */
+bool procfs_may_be_status(const char *path);
 /*
  * open() of a /proc/<pid>/status whose process has pages pinned or locked by a context that this
  * process hosts or uses: true, and *ret_fd is a descriptor of the real text with VmLck and VmPin
