@@ -65,6 +65,10 @@ int call_endpoint(struct call *call, int number, struct endpoint **ret_endpoint,
 	if (a < 0)
 		return a;
 	rc = service_here_find(call->supervisor->service, a, ret_endpoint);
+	/* Opened outside, and not used yet: whoever is the first to use it serves it. */
+	if (rc == -EIO && !call_enter(call) &&
+	    !service_here_adopt(call->supervisor->service, &call->client, a))
+		rc = service_here_find(call->supervisor->service, a, ret_endpoint);
 	if (rc)
 		sys_raw(SYS_close, a);
 	else

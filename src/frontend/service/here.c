@@ -57,22 +57,29 @@ void service_here_settle(struct service *service)
 	service_settle(service);
 }
 
+int service_here_adopt(struct service *service, struct client *client, int a)
+{
+	struct file *file;
+	int rc = service_adopt(service, client, a, &file);
+
+	if (!rc)
+		file_put(file); /* the endpoint has its own */
+	return rc;
+}
+
 int service_here_open(struct service *service, struct client *client, const char *node, int flags,
 		      int *ret_a)
 {
-	struct file *file;
 	int a, rc = identity_open(node, flags, &a);
 
 	if (rc)
 		return rc;
-	rc = service_adopt(service, client, a, &file);
-	if (rc) {
+	rc = service_here_adopt(service, client, a);
+	if (rc)
 		close(a);
-		return rc;
-	}
-	file_put(file); /* the endpoint has its own */
-	*ret_a = a;
-	return 0;
+	else
+		*ret_a = a;
+	return rc;
 }
 
 int service_here_find(struct service *service, int a, struct endpoint **ret_endpoint)

@@ -26,6 +26,8 @@ void service_here_settle(struct service *service);
 /* Opens a node: a descriptor A for the program, already served. As machine_open(), -EMFILE. */
 int service_here_open(struct service *service, struct client *client, const char *node, int flags,
 		      int *ret_a);
+/* Serves what another process opened, if nobody does yet: 0, -EAGAIN (somebody does), as service_here_open(). */
+int service_here_adopt(struct service *service, struct client *client, int a);
 /* The endpoint behind a descriptor A, with a use: 0, -ENOENT (not ours), -EIO (of another service's). */
 int service_here_find(struct service *service, int a, struct endpoint **ret_endpoint);
 /* For this thread: the A of the endpoint that it works on, or -1. */
