@@ -224,14 +224,18 @@ static int add_option(const char *variable, const char *name, const char *settin
 /*
  * A program that gcc has built with AddressSanitizer refuses to start when anything is preloaded in front of the run-time library. The
  * preload library does no harm there. Valgrind's registers are not up to date at a store, unless it is told so, and
- * whoever performs a trapped one needs them.
+ * whoever performs a trapped one needs them. Some of its tools have another default for code from files.
  */
 static int prepare_checkers(void)
 {
-	return add_option("ASAN_OPTIONS", "verify_asan_link_order=", "verify_asan_link_order=0",
-			  ':')
-		       ?: add_option("VALGRIND_OPTS", "vex-iropt-register-updates",
-				     "--vex-iropt-register-updates=allregs-at-mem-access", ' ');
+	int r = add_option("ASAN_OPTIONS", "verify_asan_link_order=", "verify_asan_link_order=0",
+			   ':');
+
+	if (r)
+		return r;
+	return add_option(
+		"VALGRIND_OPTS", "--px-",
+		"--px-default=allregs-at-mem-access --px-file-backed=allregs-at-mem-access", ' ');
 }
 
 static int prepare_preload(void)
