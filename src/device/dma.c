@@ -275,8 +275,10 @@ static __attribute__((noinline)) char *by_process(struct dma_port *port, uint32_
 
 char *dma_search(struct dma_port *port, uint32_t pasid, uint64_t iova, size_t *len, bool write)
 {
-	if (atomic_load_explicit(&port->device->nested, memory_order_relaxed) || pasid)
+	if (pasid)
 		return by_process(port, pasid, iova, len, write);
+	if (atomic_load_explicit(&port->device->nested, memory_order_relaxed))
+		return nested_translate(port, 0, iova, len, write ? PT_WRITE : PT_READ);
 	/* Compiled for each, so that neither asks which it is. */
 	return write ? by_table(port, 0, iova, len, true) : by_table(port, 0, iova, len, false);
 }
