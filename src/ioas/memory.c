@@ -278,6 +278,40 @@ static char *copy_out(const struct taking *taking, uint64_t va, uint64_t len)
 	return host;
 }
 
+/*
+ * A free place outside of what goes, or NULL. A gap that has room for all of that and `len` more, while not all of that is a gap, sticks out of it by `len` at
+ * one end.
+ */
+static char *place_outside(const struct taking *taking, uint64_t len)
+{
+	uint64_t gone = taking->end - taking->va;
+	char *room = mmap(NULL, gone + len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
+
+	if (room == MAP_FAILED)
+		return NULL;
+	if ((uintptr_t)room + len <= taking->va) {
+		munmap(room + len, gone);
+		return room;
+	}
+	munmap(room, gone);
+	return room + gone;
+}
+
+/* The program's own call unmaps everything in its range: also what has just been put into a hole there. */
+static char *keep_away(const struct taking *taking, char *host, uint64_t len)
+{
+	uintptr_t at = (uintptr_t)host;
+	char *place;
+
+	if (taking->file || !taking->mm->self || at + len <= taking->va || at >= taking->end)
+		return host;
+	place = place_outside(taking, len);
+	if (!place || sys_raw(SYS_mremap, at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) < 0)
+		return host;
+	return place;
+}
+
 static void take(const struct taking *taking, struct taken *taken)
 {
 	uint64_t len = taken->end - taken->va;
@@ -287,6 +321,7 @@ static void take(const struct taking *taking, struct taken *taken)
 		host = copy_out(taking, taken->va, len);
 	if (!host)
 		return;
+	host = keep_away(taking, host, len);
 	taken->memory = custody_memory_new(host, len);
 	if (!taken->memory)
 		munmap(host, len);

@@ -127,6 +127,25 @@ static bool mremap_refused(const void *old, size_t old_len, size_t new_len, int 
 	return process && mm_key(process->client.mm, (uintptr_t)old, &key) == -EFAULT;
 }
 
+/* What a move to `fixed` replaces. Where several areas move, with holes between them, what lies opposite a hole stays. */
+static void replaced(const char *old, size_t old_len, const char *fixed, size_t new_len)
+{
+	struct process *process = process_if_any();
+	struct page_key key;
+
+	if (!process || old_len != new_len) {
+		going(fixed, new_len);
+		return;
+	}
+	for (size_t at = 0, end; at < new_len; at = end + PAGE_SIZE) {
+		for (end = at; end < new_len; end += PAGE_SIZE)
+			if (mm_key(process->client.mm, (uintptr_t)old + end, &key))
+				break;
+		if (end > at)
+			going(fixed + at, end - at);
+	}
+}
+
 SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 {
 	void *addr, *fixed = NULL;
@@ -142,7 +161,7 @@ SHIM void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 	if (!mapping_may_move(old, old_len, new_len, flags))
 		return MAP_FAILED;
 	if (flags & MREMAP_FIXED) {
-		going(fixed, new_len);
+		replaced(old, old_len, fixed, new_len);
 		if (mapping_gone(fixed, new_len))
 			return MAP_FAILED;
 	}

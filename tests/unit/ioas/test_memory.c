@@ -253,6 +253,42 @@ static void memory_that_is_unmapped(void **state)
 	assert_int_equal(map_pages(f, f->ioas, 0, 8, IOVA), -EFAULT);
 }
 
+/* The next mapping of two pages will be at `hole`, which is free: all gaps above are filled. */
+static unsigned int fill_gaps(char *hole, char **fillers, unsigned int room)
+{
+	unsigned int n = 0;
+
+	for (; n < room; n++) {
+		fillers[n] =
+			mmap(NULL, 2 * WORLD_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (fillers[n] == hole)
+			break;
+	}
+	assert_true(n < room);
+	munmap(hole, 2 * WORLD_PAGE);
+	return n;
+}
+
+/* What is taken over must not go into a hole of what the program unmaps. */
+static void memory_with_a_hole(void **state)
+{
+	static char *fillers[20000];
+	struct fixture *f = *state;
+	char *hole = f->memory + 5 * WORLD_PAGE;
+	unsigned int n;
+
+	assert_int_equal(map_pages(f, f->ioas, 3, 2, IOVA), 0);
+	assert_int_equal(munmap(hole, 2 * WORLD_PAGE), 0);
+	n = fill_gaps(hole, fillers, 20000);
+	going(f, 3, 6);
+	assert_int_equal(munmap(f->memory + 3 * WORLD_PAGE, 6 * WORLD_PAGE), 0);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	assert_int_equal(seen_from(f, 0, 0), 4);
+	assert_int_equal(seen_from(f, 0, 1), 5);
+	while (n)
+		munmap(fillers[--n], 2 * WORLD_PAGE);
+}
+
 static void memory_that_is_dropped(void **state)
 {
 	struct fixture *f = *state;
@@ -613,6 +649,7 @@ int main(void)
 		TEST(privileged_mappings),
 		cmocka_unit_test(processes_are_charged),
 		TEST(memory_that_is_unmapped),
+		TEST(memory_with_a_hole),
 		TEST(memory_that_is_dropped),
 		TEST(memory_that_moves),
 		TEST(shared_memory_that_is_unmapped),
