@@ -171,6 +171,11 @@ SHIM int close_range(unsigned int first, unsigned int last, int flags)
 	return close_pieces(first, last, flags);
 }
 
+int descriptor_close_range(unsigned int first, unsigned int last, int flags)
+{
+	return close_range(first, last, flags);
+}
+
 SHIM void closefrom(int first)
 {
 	close_range(first < 0 ? 0 : (unsigned int)first, ~0u, 0);

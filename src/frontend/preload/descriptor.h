@@ -143,6 +143,8 @@ int64_t descriptor_ask(int fd, const struct descriptor *descriptor, struct wire_
 /* Before and after a call that closes fd: is it one of ours? Then its last close has had its effect when this is over. */
 bool descriptor_closing(int fd, struct descriptor *ret_closing);
 void descriptor_closed(struct descriptor *closing);
+/* close_range() as the program makes it: elsewhere in the library that name is the real one (real.h). */
+int descriptor_close_range(unsigned int first, unsigned int last, int flags);
 
 /* Numbers that the shim keeps for itself: the program sees them as closed. */
 static inline bool descriptor_reserved(int fd)
