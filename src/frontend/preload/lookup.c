@@ -87,6 +87,12 @@ static lookup_function *lookup_next(void)
 	return found;
 }
 
+/* As in syscall.c. */
+__attribute__((constructor(101))) static void resolve(void)
+{
+	lookup_next();
+}
+
 /* Are two addresses in the same loaded file? */
 static bool same_file(const void *one, const void *other)
 {

@@ -91,6 +91,12 @@ syscall_function *syscall_real(void)
 	return found;
 }
 
+/* Not at a call: a child of fork() may find the loader's lock held for ever (next.h). */
+__attribute__((constructor(101))) static void resolve(void)
+{
+	syscall_real();
+}
+
 static long served_statx(long number, long dirfd, const char *path, long flags, long mask,
 			 struct statx *stx)
 {
