@@ -62,6 +62,7 @@ void share_settle(struct share *share)
 	atomic_store(&share->leaving, 0);
 }
 
+/* None may be there. Who makes some at the same time writes the same before one of the two is told -EBUSY. */
 static int make_vfs(struct share *pf, struct share *vfs, unsigned int count)
 {
 	unsigned int none = 0;
@@ -90,7 +91,7 @@ int share_set_vfs(struct share *pf, struct share *vfs, unsigned int total, unsig
 	if (count == old)
 		return 0;
 	if (count)
-		return make_vfs(pf, vfs, count);
+		return old ? -EBUSY : make_vfs(pf, vfs, count);
 	end_vfs(pf, vfs, old, ask);
 	return 0;
 }

@@ -41,6 +41,21 @@ static void counts(void **state)
 	assert_int_equal(vfs[2].unbound, 1);
 }
 
+/* What is refused changes nothing of those that there are. */
+static void refused_count(void **state)
+{
+	struct share pf = {}, vfs[3] = {};
+
+	(void)state;
+	assert_int_equal(share_set_vfs(&pf, vfs, 3, 2, not_asked), 0);
+	vfs[1].unbound = 1;
+	assert_int_equal(share_set_vfs(&pf, vfs, 3, 3, not_asked), -EBUSY);
+	assert_int_equal(vfs[1].unbound, 1);
+	pf.no_autoprobe = 1;
+	assert_int_equal(share_set_vfs(&pf, vfs, 3, 1, not_asked), -EBUSY);
+	assert_int_equal(vfs[0].unbound, 0);
+}
+
 static void nobody_comes_in(void **state)
 {
 	struct share share = {};
@@ -92,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens_are_random),
 		cmocka_unit_test(counts),
+		cmocka_unit_test(refused_count),
 		cmocka_unit_test(nobody_comes_in),
 		cmocka_unit_test(another_process_is_waited_for),
 	};
