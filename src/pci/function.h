@@ -114,7 +114,8 @@ struct pci_function {
 	struct pci_queue *queues; /* model.queues of them */
 	unsigned int kicked;	  /* how many are */
 	unsigned int next_queue;  /* where the search goes on */
-	unsigned int running, threads, waiting; /* queues; workers; those without work */
+	unsigned int running, threads,
+		waiting; /* queues; workers; those without work, or about to begin */
 	bool ending;
 	LIST_HEAD(, uiommufd_port) ports;
 

@@ -61,6 +61,7 @@ static void worker_run(void *arg)
 	struct pci_queue *queue;
 
 	lock_take(&function->work_lock);
+	function->waiting--; /* as count_worker() had it */
 	while (!function->ending) {
 		queue = atomic_load(&function->holders) ? NULL : next_queue(function);
 		if (queue) {
@@ -91,13 +92,17 @@ static int begin_thread(struct pci_function *function)
 	return rc;
 }
 
-/* One of those that the model may have. */
+/*
+ * One of those that the model may have. Until it begins it counts as one that waits, for so it will: else who runs a short queue again and again meanwhile
+ * would start one each time.
+ */
 static bool count_worker(struct pci_function *function)
 {
 	LOCK_SCOPED(&function->work_lock);
 	if (function->ending || function->threads == function->model.workers)
 		return false;
 	function->threads++;
+	function->waiting++;
 	return true;
 }
 
@@ -105,6 +110,7 @@ static void uncount_worker(struct pci_function *function)
 {
 	LOCK_SCOPED(&function->work_lock);
 	function->threads--;
+	function->waiting--;
 	pthread_cond_broadcast(&function->idle);
 }
 

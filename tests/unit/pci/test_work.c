@@ -311,6 +311,43 @@ static void no_more_workers(void **state)
 	rig_done(&rig);
 }
 
+static unsigned int asked;
+static void (*late_run)(void *arg);
+static void *late_arg;
+
+/* A thread that takes its time to begin. */
+static int late_thread(struct machine_host *host, void (*run)(void *arg), void *arg)
+{
+	asked++;
+	late_run = run;
+	late_arg = arg;
+	return 0;
+}
+
+/* While one is about to come no other is asked for. */
+static void one_worker_at_a_time(void **state)
+{
+	struct machine_host_ops ops = *machine_own_host.ops;
+	struct machine_host host = {.ops = &ops};
+	struct machine_host *before;
+
+	set_up_crowd(run_alone, CROWD);
+	ops.thread = late_thread;
+	asked = 0;
+	before = toy->machine->host;
+	toy->machine->host = &host;
+	for (unsigned int i = 1; i <= CROWD; i++) {
+		uiommufd_kick(pci_model_device(toy), 0);
+		while (atomic_load(&runs) < i || running())
+			sched_yield();
+	}
+	assert_int_equal(asked, 1);
+	assert_int_equal(threads(), 2);
+	toy->machine->host = before;
+	assert_int_equal(before->ops->thread(before, late_run, late_arg), 0);
+	rig_done(&rig);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -324,6 +361,7 @@ int main(void)
 		TEST(port_left_behind),
 		cmocka_unit_test(workers_as_needed),
 		cmocka_unit_test(no_more_workers),
+		cmocka_unit_test(one_worker_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
