@@ -123,7 +123,7 @@ static int delete_cq(struct nvme_request *request)
 
 /* ---- the rest ---- */
 
-/* 5.1: only requests for events wait long enough to be met. Bit 0 of the result: it was not aborted. */
+/* 5.1: requests for events alone are looked for, not commands that wait for pages. Bit 0 of the result: it was not aborted. */
 static int abort_command(struct nvme_request *request)
 {
 	uint16_t sq = request->cmd->cdw10, cid = request->cmd->cdw10 >> 16;
