@@ -245,47 +245,69 @@ static struct dense_bucket *find_or_claim(struct dense *dense, uint64_t place)
 	return claim(index, place);
 }
 
-/* Stores a word in the table of a place that has one; by how much that changes the count. */
-static int store(_Atomic uint64_t *table, uint64_t number, uint64_t word)
+static __attribute__((noinline)) struct dense_bucket *look_up(struct dense *dense, uint64_t place,
+							      bool claim_one)
 {
-	_Atomic uint64_t *at = &table[number % DENSE_PLACE];
-	int change = !!word - !!get(at);
+	struct dense_index *index = atomic_load_explicit(&dense->index, memory_order_relaxed);
+	struct dense_bucket *bucket = claim_one ? find_or_claim(dense, place) : find(index, place);
 
+	if (bucket)
+		dense->last = bucket;
+	return bucket;
+}
+
+/* The place's bucket, or NULL. Mostly it is the one as before; those of an older index are nobody's. */
+static inline struct dense_bucket *bucket_of(struct dense *dense, uint64_t place, bool claim_one)
+{
+	struct dense_bucket *bucket = dense->last;
+
+	if (bucket && dense_place_of(bucket) == place + 1)
+		return bucket;
+	return look_up(dense, place, claim_one);
+}
+
+/* The place has no table: its numbers are counted, but for those that came before there was a bucket. True if there are enough. */
+static bool count_one(struct dense_bucket *bucket, uint64_t count, int change)
+{
+	if (change < 0 && !count)
+		return false;
+	set(&bucket->word, count + change);
+	return count + change >= OPEN_AT;
+}
+
+/* Stores a word in the table of a place that has one. */
+static void store(struct dense *dense, struct dense_bucket *bucket, uint64_t number, uint64_t word)
+{
+	uint64_t now = get(&bucket->word);
+	_Atomic uint64_t *at = &dense_table(now)[number % DENSE_PLACE];
+
+	now += !!word - !!get(at);
 	set(at, word);
-	return change;
+	set(&bucket->word, now);
+	if (!(now & COUNT_MASK))
+		retire(dense, bucket);
 }
 
 bool dense_put(struct dense *dense, uint64_t number, uint64_t old, uint64_t word)
 {
-	uint64_t place = number >> DENSE_PLACE_SHIFT, count;
 	int change = !!word - !!old;
 	struct dense_bucket *bucket;
-	_Atomic uint64_t *table;
+	uint64_t now;
 
 	dense->taken += change;
-	bucket = change > 0
-			 ? find_or_claim(dense, place)
-			 : find(atomic_load_explicit(&dense->index, memory_order_relaxed), place);
+	bucket = bucket_of(dense, number >> DENSE_PLACE_SHIFT, change > 0);
 	if (!bucket)
 		return false;
-	table = dense_table(get(&bucket->word));
-	count = get(&bucket->word) & COUNT_MASK;
-	if (table)
-		change = store(table, number, word);
-	/* Those that came before there was a bucket have not been counted. */
-	if (change < 0 && !count)
-		return false;
-	set(&bucket->word, get(&bucket->word) + change);
-	count += change;
-	if (table && !count)
-		retire(dense, bucket);
-	return !table && count >= OPEN_AT;
+	now = get(&bucket->word);
+	if (!dense_table(now))
+		return count_one(bucket, now, change);
+	store(dense, bucket, number, word);
+	return false;
 }
 
 bool dense_open(struct dense *dense, uint64_t number)
 {
-	struct dense_index *index = atomic_load_explicit(&dense->index, memory_order_relaxed);
-	struct dense_bucket *bucket = find(index, number >> DENSE_PLACE_SHIFT);
+	struct dense_bucket *bucket = bucket_of(dense, number >> DENSE_PLACE_SHIFT, false);
 	_Atomic uint64_t *table = take_table(dense);
 
 	if (!table)
@@ -297,11 +319,8 @@ bool dense_open(struct dense *dense, uint64_t number)
 
 void dense_fill(struct dense *dense, uint64_t number, uint64_t word)
 {
-	struct dense_index *index = atomic_load_explicit(&dense->index, memory_order_relaxed);
-	struct dense_bucket *bucket = find(index, number >> DENSE_PLACE_SHIFT);
-	uint64_t now;
+	struct dense_bucket *bucket = bucket_of(dense, number >> DENSE_PLACE_SHIFT, false);
 
 	assert(bucket && dense_table(get(&bucket->word)));
-	now = get(&bucket->word);
-	set(&bucket->word, now + store(dense_table(now), number, word));
+	store(dense, bucket, number, word);
 }

@@ -44,6 +44,8 @@ struct dense_index {
 struct dense {
 	struct dense_index *_Atomic index; /* NULL: few numbers are taken */
 	char apart[64];			   /* readers' words from the writer's */
+	struct dense_bucket
+		*last; /* the one that was changed last, perhaps another place's by now; or NULL */
 	size_t taken;
 	void *slabs;
 	char *fresh, *fresh_end; /* of the last slab */

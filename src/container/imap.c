@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "container/imap_node.h"
+#include "container/imap_leaf.h"
 
 void imap_init(struct imap *map)
 {
@@ -84,29 +84,45 @@ static bool is_free(const struct imap_path *path, uint64_t first, uint64_t last)
 	return last <= (used ? node_key(leaf, lowest_slot(used)) - 1 : path->last);
 }
 
-int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
+bool imap_is_free(const struct imap *map, uint64_t first, uint64_t last)
 {
-	struct imap_slot slot = {first, last, value};
-	struct imap_path *path = NULL;
-	int rc;
+	return !map->levels || is_free(imap_descend(map, first), first, last);
+}
 
-	assert(first <= last && value);
-	if (map->levels) {
-		path = imap_descend(map, first);
-		if (!is_free(path, first, last))
-			return -EEXIST;
-	}
+/* The entry's leaf has no room, or there is none. */
+static __attribute__((noinline)) int insert_anew(struct imap *map, struct imap_path *path,
+						 struct imap_slot slot)
+{
+	int rc = reserve(map);
+
+	if (rc)
+		return rc;
+	if (path)
+		imap_add(map, path, &slot);
+	else
+		insert_root(map, slot);
+	return 0;
+}
+
+int imap_insert_free(struct imap *map, uint64_t first, uint64_t last, void *value)
+{
+	const struct imap_slot slot = {first, last, value};
+	struct imap_path *path = map->levels ? imap_descend(map, first) : NULL;
+
+	assert(first <= last && value && imap_is_free(map, first, last));
 	if (!path || !imap_put(path, &slot)) {
-		rc = reserve(map);
+		int rc = insert_anew(map, path, slot);
+
 		if (rc)
 			return rc;
-		if (path)
-			imap_add(map, path, &slot);
-		else
-			insert_root(map, slot);
 	}
 	map->count++;
 	return 0;
+}
+
+int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value)
+{
+	return imap_is_free(map, first, last) ? imap_insert_free(map, first, last, value) : -EEXIST;
 }
 
 /* The path to the entry that starts at `first`: in the slot before path->index[0]. */
@@ -130,6 +146,8 @@ static bool raise_key(struct imap_path *path, unsigned int levels)
 	uint32_t used = node_used(path->node[0]);
 	uint64_t key;
 
+	if (!path->first) /* the lowest leaf: no key leads to it */
+		return false;
 	while (!(used & (used - 1))) {
 		if (++level == levels)
 			return false;

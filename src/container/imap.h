@@ -79,6 +79,10 @@ void imap_done(struct imap *map);
 
 /* first <= last, value is not NULL. 0, -EEXIST if the interval overlaps an entry, -ENOMEM; on failure nothing has changed. */
 int imap_insert(struct imap *map, uint64_t first, uint64_t last, void *value);
+/* Writer: does no entry overlap [first, last]? */
+bool imap_is_free(const struct imap *map, uint64_t first, uint64_t last);
+/* As imap_insert(), of an interval that is free. 0 or -ENOMEM. */
+int imap_insert_free(struct imap *map, uint64_t first, uint64_t last, void *value);
 /* Removes the entry that starts at `first`, which must exist, and gives its value. Never fails. */
 void *imap_remove(struct imap *map, uint64_t first);
 /* Gives the entry that starts at `first`, which must exist, another value. Never fails; the old value. */

@@ -8,10 +8,9 @@
  */
 #include <assert.h>
 
-#include "container/imap_node.h"
+#include "container/imap_leaf.h"
 
-/* A node that is not larger than this joins a neighbour if both together are not larger than that. */
-#define SMALL  (IMAP_SLOTS / 3)
+/* A node of IMAP_SMALL slots joins a neighbour if both together are not larger than that. */
 #define JOINED (IMAP_SLOTS * 3 / 4)
 /* Two neighbours spread their slots if together they have no more; else one of them is split. */
 #define SPREAD (IMAP_SLOTS * 2 - 2)
@@ -78,36 +77,6 @@ void imap_descend_apart(const struct imap *map, uint64_t at, struct imap_path *p
 	path->index[0] = leaf_search(node, node_count(node), at);
 }
 
-/* As leaf_search(); first where the last address was, and behind that: changes mostly come one after the other. */
-static unsigned int search_from(const struct imap_node *leaf, unsigned int n, uint64_t at)
-{
-	unsigned int count = node_count(leaf), end = n + 1;
-
-	for (; n <= end && n <= count; n++) {
-		if (n && at < node_key(leaf, n - 1))
-			break;
-		if (n == count || at < node_key(leaf, n))
-			return n;
-	}
-	return leaf_search(leaf, count, at);
-}
-
-struct imap_path *imap_descend(const struct imap *map, uint64_t at)
-{
-	/* What it remembers is no part of what the map holds. */
-	struct imap_path *path = (struct imap_path *)&map->finger;
-
-	if (path->searched && at == path->at)
-		return path;
-	if (at < path->first || at > path->last)
-		imap_descend_apart(map, at, path);
-	else
-		path->index[0] = search_from(path->node[0], path->index[0], at);
-	path->at = at;
-	path->searched = true;
-	return path;
-}
-
 void imap_forget_path(struct imap *map)
 {
 	map->finger.first = 1;
@@ -147,24 +116,6 @@ uint64_t imap_node_gap(const struct imap_node *node, uint64_t limit)
 	return state_level(state) ? inner_gap(node, state_count(state)) : leaf_gap(node, limit);
 }
 
-void imap_widen_gap(struct imap *map, const struct imap_path *path, unsigned int level,
-		    uint64_t gap)
-{
-	while (++level < map->levels && node_extent(path->node[level], path->index[level]) < gap)
-		node_set_extent(path->node[level], path->index[level], gap);
-}
-
-/* Without a call: compilers make one of __builtin_popcount() for processors that need not have it. */
-static int used_count(const struct imap_node *node)
-{
-	uint32_t bits = node_used(node);
-
-	bits -= bits >> 1 & 0x55555555;
-	bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
-	bits = (bits + (bits >> 4)) & 0x0f0f0f0f;
-	return (int)(bits * 0x01010101 >> 24);
-}
-
 /* A neighbour under the same parent with at most `max` slots: the lower of the two slots of the parent. */
 static bool find_neighbour(const struct imap_path *path, unsigned int level, int max,
 			   unsigned int *ret_first)
@@ -172,11 +123,12 @@ static bool find_neighbour(const struct imap_path *path, unsigned int level, int
 	struct imap_node *parent = path->node[level + 1];
 	unsigned int index = path->index[level + 1];
 
-	if (index + 1 < node_count(parent) && used_count(node_link(parent, index + 1)) <= max) {
+	if (index + 1 < node_count(parent) &&
+	    node_used_count(node_link(parent, index + 1)) <= max) {
 		*ret_first = index;
 		return true;
 	}
-	if (index && used_count(node_link(parent, index - 1)) <= max) {
+	if (index && node_used_count(node_link(parent, index - 1)) <= max) {
 		*ret_first = index - 1;
 		return true;
 	}
@@ -195,7 +147,7 @@ static struct plan make_plan(const struct imap *map, const struct imap_path *pat
 		return plan;
 	if (count > IMAP_SLOTS && find_neighbour(path, level, SPREAD - (int)count, &plan.first))
 		plan.n_old = 2;
-	if (count <= SMALL && find_neighbour(path, level, JOINED - (int)count, &plan.first))
+	if (count <= IMAP_SMALL && find_neighbour(path, level, JOINED - (int)count, &plan.first))
 		plan.n_old = 2;
 	return plan;
 }
@@ -253,14 +205,12 @@ static void gather(struct gathered *all, const struct imap_path *path, const str
 	}
 }
 
-/* Where two nodes divide: ascending or descending insertion leaves full nodes behind. */
+/* Where two nodes divide: descending insertion leaves full nodes behind. */
 static unsigned int divide(const struct gathered *all, const struct edit *edit,
 			   const struct plan *plan)
 {
 	if (plan->n_new < 2)
 		return all->count;
-	if (plan->n_old < 2 && edit->pos + edit->n_new == all->count)
-		return all->count - 1;
 	if (plan->n_old < 2 && !edit->pos)
 		return 1;
 	return all->count / 2;
@@ -312,19 +262,22 @@ static void set_root(struct imap *map, struct imap_node *root, unsigned int leve
 	atomic_store_explicit(&map->root, root, memory_order_release);
 }
 
-/* The root was rebuilt: none, or two nodes that need a new root. */
+/* The root was rebuilt, or another node has come behind it: none, or two nodes that need a new root. */
 static void change_root(struct imap *map, const struct edit *edit)
 {
-	struct imap_node *root;
+	struct imap_node *old = atomic_load_explicit(&map->root, memory_order_relaxed), *root;
+	unsigned int n = 0;
 
 	if (!edit->n_new) {
 		set_root(map, NULL, 0);
 		return;
 	}
 	root = imap_store_take(&map->store);
+	if (!edit->n_old)
+		node_put(root, n++, (struct imap_slot){0, imap_node_gap(old, UINT64_MAX), old});
 	for (unsigned int i = 0; i < edit->n_new; i++)
-		node_put(root, i, edit->slots[i]);
-	imap_node_seal(root, edit->level, edit->n_new);
+		node_put(root, n++, edit->slots[i]);
+	imap_node_seal(root, edit->level, n);
 	set_root(map, root, edit->level + 1);
 }
 
@@ -384,72 +337,33 @@ static void drop_levels(struct imap *map, struct leftover *leftover)
 	}
 }
 
-/* The gap around a slot of the path's leaf that has become empty, if it begins in this leaf: tells the nodes above. */
-static void widen_around(struct imap *map, const struct imap_path *path, unsigned int slot)
+/* A slot comes behind all others of a node, which has none that are empty. */
+static bool is_append(const struct imap_path *path, const struct edit *edit)
 {
-	const struct imap_node *leaf = path->node[0];
-	uint32_t used = node_used(leaf), below = used & slots_below(slot), above = used & ~below;
-	uint64_t limit;
-
-	if (!below)
-		return;
-	limit = above ? node_key(leaf, lowest_slot(above)) - 1 : path->last;
-	imap_widen_gap(map, path, 0, limit - node_extent(leaf, highest_slot(below)));
+	return !edit->n_old && edit->pos == node_count(path->node[edit->level]) &&
+	       !has_empty(path->node[edit->level]);
 }
 
-static void set_state(struct imap_node *node, uint64_t state)
+/* It has room there: true. Else it is a new node's first, and that comes behind the node: ascending insertion leaves full nodes behind. */
+static bool append(struct imap *map, struct imap_path *path, struct edit *edit)
 {
-	atomic_store_explicit(&node->state, state, memory_order_release);
-}
+	unsigned int level = edit->level;
+	struct imap_slot slot = edit->slots[0];
+	struct imap_node *node;
 
-/* An entry goes and leaves its slot empty. */
-static void empty_slot(struct imap *map, const struct imap_path *path, unsigned int slot)
-{
-	struct imap_node *leaf = path->node[0];
-
-	node_set_link(leaf, slot, NULL);
-	set_state(leaf, node_state(leaf) & ~state_of_slot(slot));
-	widen_around(map, path, slot);
-}
-
-/* An empty slot gets an entry of the gap that it is in: readers who may see a part of it see the new serial number. */
-static void fill_slot(struct imap_node *leaf, unsigned int i, const struct imap_slot *slot)
-{
-	set_state(leaf, (node_state(leaf) + STATE_SERIAL) | state_of_slot(i));
-	node_set_key(leaf, i, slot->key);
-	node_set_extent(leaf, i, slot->extent);
-	node_set_link(leaf, i, slot->link);
-}
-
-/* The slot beside the place `pos` that an entry up to `last` can fill in place; IMAP_SLOTS: there is none. */
-static unsigned int slot_for(uint64_t state, const struct imap_node *leaf, unsigned int pos,
-			     uint64_t last)
-{
-	uint32_t used = state_used(state);
-	unsigned int count = state_count(state);
-
-	if (pos && !(used >> (pos - 1) & 1))
-		pos--;
-	else if (used >> pos & 1)
-		return IMAP_SLOTS;
-	/* No address of the entry may lead to another slot that is empty. */
-	return pos + 1 < count && node_key(leaf, pos + 1) <= last ? IMAP_SLOTS : pos;
-}
-
-static bool put_in_place(struct imap_node *leaf, unsigned int pos, const struct imap_slot *slot)
-{
-	uint64_t state = node_state(leaf);
-
-	pos = slot_for(state, leaf, pos, slot->extent);
-	if (pos == IMAP_SLOTS)
-		return false;
-	if (pos < state_count(state)) {
-		fill_slot(leaf, pos, slot);
+	if (edit->pos < IMAP_SLOTS) {
+		node_append(path->node[level], edit->pos, &slot);
 		return true;
 	}
-	node_put(leaf, pos, *slot);
-	set_state(leaf, state + 1 + state_of_slot(pos));
-	return true;
+	node = imap_store_take(&map->store);
+	node_put(node, 0, slot);
+	imap_node_seal(node, level, 1);
+	if (!level)
+		edit->slots[0].extent = path->last - slot.extent;
+	edit->slots[0].link = node;
+	edit->pos = is_top(map, level) ? 1 : path->index[level + 1] + 1;
+	edit->level++;
+	return false;
 }
 
 static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
@@ -463,7 +377,13 @@ static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 			change_root(map, edit);
 			return;
 		}
-		count = used_count(path->node[edit->level]) - edit->n_old + edit->n_new;
+		if (is_append(path, edit)) {
+			if (append(map, path, edit))
+				return;
+			imap_forget_path(map);
+			continue;
+		}
+		count = node_used_count(path->node[edit->level]) - edit->n_old + edit->n_new;
 		plan = make_plan(map, path, edit->level, count);
 		if (plan.n_old == 1 && plan.n_new == 1)
 			break;
@@ -471,7 +391,7 @@ static void apply(struct imap *map, struct imap_path *path, struct edit *edit,
 		imap_forget_path(map);
 	}
 	if (!edit->level && !edit->n_new) {
-		empty_slot(map, path, edit->pos);
+		leaf_empty(map, path, edit->pos);
 		return;
 	}
 	leftover->nodes[leftover->count++] = path->node[edit->level];
@@ -493,17 +413,6 @@ static __attribute__((noinline)) void change_nodes(struct imap *map, struct imap
 		imap_store_give(&map->store, leftover.nodes[--leftover.count]);
 }
 
-bool imap_put(struct imap_path *path, const struct imap_slot *slot)
-{
-	unsigned int pos = path->index[0];
-
-	path->searched = false;
-	if (!put_in_place(path->node[0], pos, slot))
-		return false;
-	path->index[0] = pos + 1; /* where the next one may come */
-	return true;
-}
-
 void imap_add(struct imap *map, struct imap_path *path, const struct imap_slot *slot)
 {
 	struct edit edit = {.pos = path->index[0], .n_new = 1, .slots = {*slot}};
@@ -521,13 +430,9 @@ void imap_divide(struct imap *map, struct imap_path *path, unsigned int pos,
 	change_nodes(map, path, &edit);
 }
 
-void imap_take(struct imap *map, struct imap_path *path, unsigned int pos)
+void imap_take_and_join(struct imap *map, struct imap_path *path, unsigned int pos)
 {
 	struct edit edit = {.pos = pos, .n_old = 1};
 
-	path->searched = false;
-	if (used_count(path->node[0]) > SMALL + 1)
-		empty_slot(map, path, pos);
-	else
-		change_nodes(map, path, &edit);
+	change_nodes(map, path, &edit);
 }

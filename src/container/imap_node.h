@@ -217,26 +217,20 @@ void imap_node_seal(struct imap_node *node, unsigned int level, unsigned int cou
 void imap_store_give(struct imap_store *store, struct imap_node *node);
 void imap_store_done(struct imap_store *store);
 
-/* The way to the leaf where an address belongs; the map is not empty. The map keeps it, so it is good until the next such call. */
-struct imap_path *imap_descend(const struct imap *map, uint64_t at);
-/* The same, into a path of the caller's; the map's own stays. */
+/* The way to the leaf where an address belongs, into a path of the caller's; the map is not empty. */
 void imap_descend_apart(const struct imap *map, uint64_t at, struct imap_path *path);
 /* The nodes that the map's own path leads through may have gone. */
 void imap_forget_path(struct imap *map);
-/* Changes of the path's leaf; the path is the map's own. */
-/* Puts an entry at the path's place, if it can be done in place. */
-bool imap_put(struct imap_path *path, const struct imap_slot *slot);
-/* The same if it can't: 2 * levels + 1 spare nodes must be there. */
+
+/* Changes that nodes come and go by; the path is the map's own. */
+/* Puts an entry at the path's place: 2 * levels + 1 spare nodes must be there. */
 void imap_add(struct imap *map, struct imap_path *path, const struct imap_slot *slot);
 /* Puts two entries in the place of the one in slot `pos`: spare nodes as for imap_add(). */
 void imap_divide(struct imap *map, struct imap_path *path, unsigned int pos,
 		 const struct imap_slot halves[2]);
-/* Takes the entry in slot `pos` out. `levels` spare nodes must be there. */
-void imap_take(struct imap *map, struct imap_path *path, unsigned int pos);
+/* Takes the entry in slot `pos` out, and joins the leaf with a neighbour if that fits. `levels` spare nodes must be there. */
+void imap_take_and_join(struct imap *map, struct imap_path *path, unsigned int pos);
 /* The largest gap behind an entry of a leaf that ends at `limit`; of an inner node, the largest of its extents. */
 uint64_t imap_node_gap(const struct imap_node *node, uint64_t limit);
-/* There may be a gap of that size below the path's node at `level`: tells those above. */
-void imap_widen_gap(struct imap *map, const struct imap_path *path, unsigned int level,
-		    uint64_t gap);
 
 #endif

@@ -61,6 +61,12 @@ static inline bool sparse_bits_has(const struct sparse_bits *bits, uint64_t inde
 		 mask);
 }
 
+/* Was no bit ever set? */
+static inline bool sparse_bits_unused(const struct sparse_bits *bits)
+{
+	return !atomic_load_explicit(&bits->root, memory_order_acquire);
+}
+
 /* Sets first..last. -ENOMEM: some may not be set. */
 int sparse_bits_set(struct sparse_bits *bits, uint64_t first, uint64_t last);
 void sparse_bits_clear(struct sparse_bits *bits, uint64_t first, uint64_t last);

@@ -71,6 +71,17 @@ static void insert_last(struct imap *map)
 	assert_int_equal(imap_insert(map, first_of(500) + 10, first_of(500) + 11, map), 0);
 }
 
+/* Behind 42 entries, and behind 441. */
+static void insert_behind(struct imap *map)
+{
+	assert_int_equal(imap_insert(map, first_of(42), first_of(42) + 7, map), 0);
+}
+
+static void insert_very_last(struct imap *map)
+{
+	assert_int_equal(imap_insert(map, first_of(441), first_of(441) + 7, map), 0);
+}
+
 static void remove_one(struct imap *map)
 {
 	imap_remove(map, first_of(10));
@@ -79,6 +90,12 @@ static void remove_one(struct imap *map)
 static void remove_low(struct imap *map)
 {
 	imap_remove(map, first_of(5));
+}
+
+/* From one of the slots where a leaf is looked at for joining. */
+static void remove_join(struct imap *map)
+{
+	imap_remove(map, first_of(7));
 }
 
 static void cut_one(struct imap *map)
@@ -128,11 +145,13 @@ static const struct scenario scenarios[] = {
 	{"leaf splits", 42, 0, 0, insert_between, 0, 21, 2},
 	{"leaf spreads", 42, 30, 42, insert_between, 0, 30, 2},
 	{"root leaf splits", 21, 0, 0, insert_between, 0, 21, 2},
-	{"leaves join", 63, 8, 34, remove_low, 0, 5, 2},
-	{"leaves join, one is left", 42, 8, 34, remove_low, 34, 42, 1},
+	{"leaves join", 63, 8, 34, remove_join, 0, 5, 2},
+	{"leaves join, one is left", 42, 8, 34, remove_join, 34, 42, 1},
 	{"leaf goes", 63, 22, 42, remove_single, 0, 21, 2},
 	{"leaf goes, one is left", 42, 22, 42, remove_single, 0, 21, 1},
 	{"root splits", 441, 0, 0, insert_between, 0, 42, 3},
+	{"a leaf comes behind", 42, 0, 0, insert_behind, 30, 42, 2},
+	{"a root comes above", 441, 0, 0, insert_very_last, 420, 441, 3},
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(*scenarios))
