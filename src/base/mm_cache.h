@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define CACHE_AREAS 128 /* when full it starts anew; programs have few areas that devices use */
@@ -31,7 +32,8 @@ struct cache_area {
 	uint64_t flags;	 /* AREA_* */
 };
 
-#define CACHE_WORDS (sizeof(struct cache_area) / sizeof(uint64_t))
+#define CACHE_WORDS	  (sizeof(struct cache_area) / sizeof(uint64_t))
+#define CACHE_WORD(field) (offsetof(struct cache_area, field) / sizeof(uint64_t))
 
 struct mm_cache {
 	atomic_uint seq;     /* odd while it is written */
@@ -46,6 +48,23 @@ struct mm_cache {
 
 /* The area that has addr. False: not known. */
 bool cache_find(struct mm_cache *cache, uint64_t addr, struct cache_area *ret_area);
+/* The same area as last time has all of [start, end), with all of these flags. False says nothing. */
+static inline bool cache_hint_holds(struct mm_cache *cache, uint64_t start, uint64_t end,
+				    uint64_t flags)
+{
+	unsigned int seq = atomic_load_explicit(&cache->seq, memory_order_acquire);
+	unsigned int i = atomic_load_explicit(&cache->hint, memory_order_relaxed);
+	_Atomic uint64_t *area = cache->areas[i];
+
+	return !(seq & 1) && i < atomic_load_explicit(&cache->count, memory_order_acquire) &&
+	       atomic_load_explicit(&area[CACHE_WORD(start)], memory_order_acquire) <= start &&
+	       atomic_load_explicit(&area[CACHE_WORD(end)], memory_order_acquire) >= end &&
+	       !(flags & ~atomic_load_explicit(&area[CACHE_WORD(flags)], memory_order_acquire)) &&
+	       atomic_load_explicit(&cache->epoch, memory_order_acquire) ==
+		       atomic_load_explicit(&cache->stale, memory_order_acquire) &&
+	       atomic_load_explicit(&cache->seq, memory_order_relaxed) == seq;
+}
+
 /* Are all of [start, end) known to have all of these flags? */
 bool cache_holds(struct mm_cache *cache, uint64_t start, uint64_t end, uint64_t flags);
 

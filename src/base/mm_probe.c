@@ -134,8 +134,7 @@ static int probe_areas(struct mm_full *full, struct vma_view *view, uint64_t va,
 	return 0;
 }
 
-static __attribute__((noinline)) int probe_anew(struct mm_full *full, uint64_t va, uint64_t end,
-						uint64_t wanted)
+static int probe_anew(struct mm_full *full, uint64_t va, uint64_t end, uint64_t wanted)
 {
 	CLEANUP(vma_view_done) struct vma_view temp = {.fd = -1};
 	struct vma_view *view;
@@ -152,6 +151,12 @@ static __attribute__((noinline)) int probe_anew(struct mm_full *full, uint64_t v
 	return probe_areas(full, view, va, end, wanted);
 }
 
+static __attribute__((noinline)) int probe_area_by_area(struct mm_full *full, uint64_t va,
+							uint64_t end, uint64_t wanted)
+{
+	return cache_holds(&full->cache, va, end, wanted) ? 0 : probe_anew(full, va, end, wanted);
+}
+
 int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write)
 {
 	struct mm_full *full = mm_full(mm);
@@ -159,9 +164,9 @@ int mm_probe(struct mm *mm, uint64_t va, uint64_t len, bool write)
 
 	if (len > UINT64_MAX - va)
 		return -EFAULT;
-	if (cache_holds(&full->cache, va, va + len, wanted))
+	if (cache_hint_holds(&full->cache, va, va + len, wanted))
 		return 0;
-	return probe_anew(full, va, va + len, wanted);
+	return probe_area_by_area(full, va, va + len, wanted);
 }
 
 void mm_track(struct mm *mm, bool tracked)

@@ -6,23 +6,10 @@
  * areas that a process may have.
  */
 #include "base/pool.h"
-#include "base/inject.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define POOL_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOL_SANITIZED 1
-#endif
-#endif
-#ifndef POOL_SANITIZED
-#define POOL_SANITIZED 0
-#endif
 
 #define CHUNK_FIRST 4096
 #define CHUNK_MOST  (64 * 1024)
@@ -40,12 +27,6 @@ void pool_init(struct pool *pool, size_t size)
 	size_t rounded = (size + 7) & ~(size_t)7;
 
 	*pool = (struct pool){.size = rounded ? rounded : 8};
-}
-
-void pool_init_stable(struct pool *pool, size_t size)
-{
-	pool_init(pool, size);
-	pool->stable = true;
 }
 
 void pool_done(struct pool *pool)
@@ -82,42 +63,23 @@ static bool pool_grow(struct pool *pool)
 	return true;
 }
 
-static void *pool_take(struct pool *pool)
+void *pool_take_fresh(struct pool *pool)
 {
-	void *object = pool->free;
+	void *object;
 
-	if (POOL_SANITIZED && !pool->stable)
-		return malloc(pool->size);
-	if (object) {
-		memcpy(&pool->free, object, sizeof(pool->free));
-		return object;
+	if (POOL_SANITIZED) {
+		object = malloc(pool->size);
+	} else {
+		if ((size_t)(pool->fresh_end - pool->fresh) < pool->size && !pool_grow(pool))
+			return NULL;
+		object = pool->fresh;
+		pool->fresh += pool->size;
 	}
-	if ((size_t)(pool->fresh_end - pool->fresh) < pool->size && !pool_grow(pool))
-		return NULL;
-	object = pool->fresh;
-	pool->fresh += pool->size;
+	pool->live += object != NULL;
 	return object;
 }
 
-void *pool_alloc(struct pool *pool)
+void pool_give_back(struct pool *pool, void *object)
 {
-	void *object = inject_fail() ? NULL : pool_take(pool);
-
-	if (object)
-		pool->live++;
-	return object;
-}
-
-void pool_free(struct pool *pool, void *object)
-{
-	if (!object)
-		return;
-	assert(pool->live > 0);
-	pool->live--;
-	if (POOL_SANITIZED && !pool->stable) {
-		free(object);
-		return;
-	}
-	memcpy(object, &pool->free, sizeof(pool->free));
-	pool->free = object;
+	free(object);
 }

@@ -5,16 +5,27 @@
  * pool_alloc() is an injection point.
  *
  * Objects are aligned to 8 bytes. Under AddressSanitizer every object is an allocation of its own,
- * so that a use after pool_free() is found; a *stable* pool doesn't do that: what was once one of
- * its objects stays readable until pool_done(), always as an object of this pool, as readers that
- * take no lock rely on. Their first word is the pool's while they are free: a reader must find out
- * by other means that it read garbage there.
+ * so that a use after pool_free() is found.
  */
 #ifndef UIOMMUFD_BASE_POOL_H
 #define UIOMMUFD_BASE_POOL_H
 
-#include <stdbool.h>
+#include <assert.h>
 #include <stddef.h>
+#include <string.h>
+
+#include "base/inject.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define POOL_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POOL_SANITIZED 1
+#endif
+#endif
+#ifndef POOL_SANITIZED
+#define POOL_SANITIZED 0
+#endif
 
 struct pool {
 	size_t size;
@@ -22,13 +33,42 @@ struct pool {
 	void *chunks; /* all memory, for pool_done() */
 	char *fresh, *fresh_end;
 	size_t live; /* objects handed out: must be 0 at pool_done() */
-	bool stable;
 };
 
 void pool_init(struct pool *pool, size_t size);
-void pool_init_stable(struct pool *pool, size_t size);
 void pool_done(struct pool *pool);
-void *pool_alloc(struct pool *pool);		 /* uninitialised; NULL when out of memory */
-void pool_free(struct pool *pool, void *object); /* NULL is nothing */
+
+/* The ways when there is no free object, and back to the allocator; pool.c's own. */
+void *pool_take_fresh(struct pool *pool);
+void pool_give_back(struct pool *pool, void *object);
+
+/* Uninitialised; NULL when out of memory. */
+static inline void *pool_alloc(struct pool *pool)
+{
+	void *object = pool->free;
+
+	if (inject_fail())
+		return NULL;
+	if (!object)
+		return pool_take_fresh(pool);
+	memcpy(&pool->free, object, sizeof(pool->free));
+	pool->live++;
+	return object;
+}
+
+/* NULL is nothing. */
+static inline void pool_free(struct pool *pool, void *object)
+{
+	if (!object)
+		return;
+	assert(pool->live > 0);
+	pool->live--;
+#if POOL_SANITIZED
+	pool_give_back(pool, object);
+#else
+	memcpy(object, &pool->free, sizeof(pool->free));
+	pool->free = object;
+#endif
+}
 
 #endif

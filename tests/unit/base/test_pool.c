@@ -39,10 +39,6 @@ static void objects_of_many_sizes(void **state)
 		fill_and_check(&pool, sizes[i]);
 		fill_and_check(&pool, sizes[i]); /* and again, of what came back */
 		pool_done(&pool);
-		pool_init_stable(&pool, sizes[i]);
-		fill_and_check(&pool, sizes[i]);
-		fill_and_check(&pool, sizes[i]);
-		pool_done(&pool);
 	}
 }
 
@@ -51,29 +47,13 @@ static void large_objects(void **state)
 	struct pool pool;
 	char *a, *b;
 
-	pool_init_stable(&pool, 300000);
+	pool_init(&pool, 300000);
 	a = pool_alloc(&pool);
 	b = pool_alloc(&pool);
 	memset(a, 1, 300000);
 	memset(b, 2, 300000);
 	assert_int_equal(a[299999], 1);
 	pool_free(&pool, a);
-	pool_free(&pool, b);
-	pool_done(&pool);
-}
-
-static void stable_memory_comes_back(void **state)
-{
-	struct pool pool;
-	uint64_t *a, *b;
-
-	pool_init_stable(&pool, 64);
-	a = pool_alloc(&pool);
-	a[7] = 42;
-	pool_free(&pool, a);
-	assert_int_equal(a[7], 42); /* still ours to read */
-	b = pool_alloc(&pool);
-	assert_ptr_equal(a, b);
 	pool_free(&pool, b);
 	pool_done(&pool);
 }
@@ -123,9 +103,11 @@ static void empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(objects_of_many_sizes),    cmocka_unit_test(large_objects),
-		cmocka_unit_test(stable_memory_comes_back), cmocka_unit_test(fails_on_purpose),
-		cmocka_unit_test(done_finds_what_is_left),  cmocka_unit_test(empty),
+		cmocka_unit_test(objects_of_many_sizes),
+		cmocka_unit_test(large_objects),
+		cmocka_unit_test(fails_on_purpose),
+		cmocka_unit_test(done_finds_what_is_left),
+		cmocka_unit_test(empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
