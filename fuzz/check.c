@@ -70,11 +70,12 @@ static void check_ioas(const struct ioas *ioas, struct met *met)
 			fuzz_fail("an access in the wrong list");
 }
 
+/* How many pages are charged to the process (ACCOUNT_MM). */
 static uint64_t check_context(struct ctx *ctx)
 {
 	struct met met = {.n = 0};
 	struct object *object;
-	uint64_t pinned = 0;
+	uint64_t locked = 0;
 	uint32_t id = 0;
 
 	while ((object = idmap_next(&ctx->ids, id, &id))) {
@@ -87,25 +88,25 @@ static uint64_t check_context(struct ctx *ctx)
 		if (met.pages[i]->refs != met.areas[i])
 			fuzz_fail("%u areas show a page-set with %u references", met.areas[i],
 				  met.pages[i]->refs);
-		if (met.pages[i]->kind != PAGES_DMABUF)
-			pinned += pages_npinned(met.pages[i]);
+		if (met.pages[i]->kind != PAGES_DMABUF && met.pages[i]->mode == ACCOUNT_MM)
+			locked += pages_npinned(met.pages[i]);
 	}
-	return pinned;
+	return locked;
 }
 
 void fuzz_check(struct stage *stage)
 {
-	uint64_t pinned = 0;
+	uint64_t locked = 0;
 	struct ctx *ctx;
 
 	lock_take(&stage->machine->contexts_lock);
 	LIST_FOREACH(ctx, &stage->machine->contexts, link) {
 		lock_take(&ctx->lock);
-		pinned += check_context(ctx);
+		locked += check_context(ctx);
 		lock_release(&ctx->lock);
 	}
 	lock_release(&stage->machine->contexts_lock);
-	if (pinned != atomic_load(&stage->client.mm->pinned_vm))
-		fuzz_fail("%" PRIu64 " pages pinned, %lu charged", pinned,
-			  atomic_load(&stage->client.mm->pinned_vm));
+	if (locked != atomic_load(&stage->client.mm->locked_vm))
+		fuzz_fail("%" PRIu64 " pages pinned, %lu charged", locked,
+			  atomic_load(&stage->client.mm->locked_vm));
 }

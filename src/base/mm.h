@@ -40,7 +40,6 @@ struct mm {
 	bool self;	  /* this process's own: addresses are pointers for guard_copy() */
 	atomic_bool gone; /* its process has exited or executed another program: all is -EFAULT */
 	struct mm_creds creds;
-	atomic_ulong pinned_vm; /* pages pinned on its behalf (VmPin) */
 	atomic_ulong locked_vm; /* pages charged to it (VmLck), accounting mode MM */
 };
 

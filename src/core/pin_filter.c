@@ -16,7 +16,6 @@ static void change(struct pin_filter *filter, uint64_t va, uint64_t len, unsigne
 {
 	uint64_t first, last;
 
-	atomic_fetch_add(&filter->all, by);
 	if (!chunks(va, len, &first, &last)) {
 		atomic_fetch_add(&filter->large, by);
 		return;
@@ -28,6 +27,8 @@ static void change(struct pin_filter *filter, uint64_t va, uint64_t len, unsigne
 
 void pin_filter_add(struct pin_filter *filter, uint64_t va, uint64_t len)
 {
+	if (!atomic_load_explicit(&filter->used, memory_order_relaxed))
+		atomic_store_explicit(&filter->used, true, memory_order_relaxed);
 	change(filter, va, len, 1);
 }
 
@@ -40,7 +41,7 @@ bool pin_filter_may_hold(const struct pin_filter *filter, uint64_t va, uint64_t 
 {
 	uint64_t first, last;
 
-	if (!len || !atomic_load_explicit(&filter->all, memory_order_relaxed))
+	if (!len || !atomic_load_explicit(&filter->used, memory_order_relaxed))
 		return false;
 	if (atomic_load_explicit(&filter->large, memory_order_relaxed) ||
 	    !chunks(va, len, &first, &last))

@@ -13,7 +13,7 @@
 #define PIN_FILTER_SIZE 4096
 
 struct pin_filter {
-	atomic_uint all;		    /* ranges that are pinned */
+	atomic_bool used;		    /* anything was pinned, ever */
 	atomic_uint large;		    /* those that would fill the whole table */
 	atomic_uint count[PIN_FILTER_SIZE]; /* the others, by chunk */
 };

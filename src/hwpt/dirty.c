@@ -46,7 +46,8 @@ void dirty_forget(struct hwpt_paging *paging, uint64_t first, uint64_t last)
 {
 	unsigned int shift = paging->dirty_shift;
 
-	sparse_bits_clear(&paging->dirty, first >> shift, last >> shift);
+	if (!sparse_bits_unused(&paging->dirty))
+		sparse_bits_clear(&paging->dirty, first >> shift, last >> shift);
 }
 
 /*

@@ -106,7 +106,7 @@ struct piece {
 int ioas_map_pieces(struct ioas *ioas, const struct piece *pieces, size_t n, uint32_t flags,
 		    uint64_t *iova);
 /* Maps a range of the client's addresses, as IOMMU_IOAS_MAP. */
-int ioas_map_user(struct ioas *ioas, struct client *client, uint64_t va, uint64_t length,
+int ioas_map_user(struct ioas *ioas, struct client *client, const struct memory_range *range,
 		  uint32_t flags, uint64_t *iova);
 /*
  * Where `length` bytes fit, whose memory is at `base` (an address or file offset). -EINVAL: their alignment is less than

@@ -43,11 +43,45 @@ static int check_mappable(const struct ioas *ioas, const struct piece *piece, ui
 	return 0;
 }
 
+/* Pins what a new area will show to the page tables, and says where that is. */
+static int show_piece(struct ioas *ioas, const struct piece *piece, uint64_t iova,
+		      struct area *area)
+{
+	struct ctx *ctx = ioas->object.ctx;
+	uint64_t first = piece->offset >> PAGE_SHIFT, last = piece_last_page(piece);
+	int rc = pages_pin(ctx, piece->pages, first, last);
+
+	if (rc)
+		return rc;
+	rc = check_mappable(ioas, piece, iova, area->perm);
+	if (rc) {
+		pages_unpin(ctx, piece->pages, first, last);
+		return rc;
+	}
+	atomic_init(&area->host, pages_host(piece->pages, piece->offset, piece->length));
+	return 0;
+}
+
+static int insert_area(struct ioas *ioas, const struct piece *piece, uint64_t iova,
+		       struct area *area)
+{
+	const struct imap_entry entry = {iova, iova + piece->length - 1, area};
+	bool shown = has_tables(ioas);
+	int rc = shown ? show_piece(ioas, piece, iova, area) : 0;
+
+	if (rc)
+		return rc;
+	rc = imap_insert_free(&ioas->areas, entry.first, entry.last, area);
+	if (shown && rc)
+		pages_unpin(ioas->object.ctx, piece->pages, piece->offset >> PAGE_SHIFT,
+			    piece_last_page(piece));
+	else if (shown)
+		ioas_show_front(ioas, &entry);
+	return rc;
+}
+
 static int map_piece(struct ioas *ioas, const struct piece *piece, uint64_t iova, uint32_t perm)
 {
-	uint64_t first = piece->offset >> PAGE_SHIFT, last = piece_last_page(piece);
-	struct ctx *ctx = ioas->object.ctx;
-	struct imap_entry entry;
 	struct area *area;
 	int rc;
 
@@ -59,27 +93,11 @@ static int map_piece(struct ioas *ioas, const struct piece *piece, uint64_t iova
 	if (!area)
 		return -ENOMEM;
 	*area = (struct area){.pages = piece->pages, .offset = piece->offset, .perm = perm};
-	if (has_tables(ioas)) {
-		rc = pages_pin(ctx, piece->pages, first, last);
-		if (rc)
-			goto free_area;
-		rc = check_mappable(ioas, piece, iova, perm);
-		if (rc)
-			goto unpin;
-		atomic_init(&area->host, pages_host(piece->pages, piece->offset, piece->length));
-	}
-	entry = (struct imap_entry){iova, iova + piece->length - 1, area};
-	rc = imap_insert(&ioas->areas, entry.first, entry.last, area);
+	rc = insert_area(ioas, piece, iova, area);
 	if (rc)
-		goto unpin;
-	ioas_show_front(ioas, &entry);
-	pages_get(piece->pages);
-	return 0;
-unpin:
-	if (has_tables(ioas))
-		pages_unpin(ctx, piece->pages, first, last);
-free_area:
-	pool_free(&ioas->area_pool, area);
+		pool_free(&ioas->area_pool, area);
+	else
+		pages_get(piece->pages);
 	return rc;
 }
 
@@ -87,7 +105,6 @@ free_area:
 
 static int check_fixed(const struct ioas *ioas, uint64_t iova, uint64_t length)
 {
-	struct imap_entry entry;
 	uint64_t last;
 
 	if (iova & (ioas->alignment - 1))
@@ -96,7 +113,7 @@ static int check_fixed(const struct ioas *ioas, uint64_t iova, uint64_t length)
 		return -EOVERFLOW;
 	if (ranges_overlap(&ioas->reserved, iova, last))
 		return -EINVAL;
-	return imap_first_in(&ioas->areas, iova, last, &entry) ? -EEXIST : 0;
+	return imap_is_free(&ioas->areas, iova, last) ? 0 : -EEXIST;
 }
 
 static int choose_iova(struct ioas *ioas, const struct piece *first, uint64_t length, bool fixed,
@@ -133,22 +150,17 @@ int ioas_map_pieces(struct ioas *ioas, const struct piece *pieces, size_t n, uin
 	return 0;
 }
 
-/* A new page-set, mapped as one area. */
-static int map_source(struct ioas *ioas, struct client *client, const struct pages_source *source,
-		      uint32_t flags, uint64_t *iova)
+/* Maps a new page-set as one area, or frees it. */
+static int map_new(struct ioas *ioas, struct pages *pages, const struct memory_range *range,
+		   uint32_t flags, uint64_t *iova)
 {
-	struct piece piece = {.offset = page_offset(source->start), .length = source->length};
-	struct ctx *ctx = ioas->object.ctx;
-	int rc;
+	const struct piece piece = {pages, page_offset(range->start), range->length};
+	int rc = choose_iova(ioas, &piece, range->length, flags & IOMMU_IOAS_MAP_FIXED_IOVA, iova);
 
-	/* More than this can't be counted in pages. */
-	if (!source->length || source->length > UINT64_MAX - PAGE_SIZE)
-		return -EINVAL;
-	rc = pages_new(ctx, client, source, &piece.pages);
+	if (!rc)
+		rc = map_piece(ioas, &piece, *iova, flags & MAP_PERMS);
 	if (rc)
-		return rc;
-	rc = ioas_map_pieces(ioas, &piece, 1, flags, iova);
-	pages_put(ctx, piece.pages);
+		pages_free(ioas->object.ctx, pages);
 	return rc;
 }
 
@@ -164,39 +176,37 @@ static int check_request(uint32_t flags, uint64_t length, uint64_t iova)
 
 /* ---- MAP ---- */
 
-int ioas_map_user(struct ioas *ioas, struct client *client, uint64_t va, uint64_t length,
+int ioas_map_user(struct ioas *ioas, struct client *client, const struct memory_range *range,
 		  uint32_t flags, uint64_t *iova)
 {
-	struct pages_source source = {
-		.kind = PAGES_USER,
-		.writable = flags & IOMMU_IOAS_MAP_WRITEABLE,
-		.start = va,
-		.length = length,
-	};
+	struct pages *pages;
 	uint64_t end;
+	int rc;
 
-	if (__builtin_add_overflow(va, length, &end))
+	if (__builtin_add_overflow(range->start, range->length, &end))
 		return -EOVERFLOW;
-	return map_source(ioas, client, &source, flags, iova);
+	rc = pages_new(ioas->object.ctx, client, range, &pages);
+	return rc ? rc : map_new(ioas, pages, range, flags, iova);
 }
 
 int ioas_map_ioctl(struct ucmd *ucmd)
 {
 	struct iommu_ioas_map *cmd = ucmd->cmd;
+	const struct memory_range range = {cmd->user_va, cmd->length,
+					   cmd->flags & IOMMU_IOAS_MAP_WRITEABLE};
+	uint64_t iova = cmd->iova;
 	struct ioas *ioas;
-	uint64_t iova;
 	int rc;
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	rc = check_request(cmd->flags, cmd->length, cmd->iova);
+	rc = check_request(cmd->flags, cmd->length, iova);
 	if (rc)
 		return rc;
 	ioas = ioas_find(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
-	iova = cmd->iova;
-	rc = ioas_map_user(ioas, ucmd->client, cmd->user_va, cmd->length, cmd->flags, &iova);
+	rc = ioas_map_user(ioas, ucmd->client, &range, cmd->flags, &iova);
 	if (rc)
 		return rc;
 	cmd->iova = iova;
@@ -205,22 +215,28 @@ int ioas_map_ioctl(struct ucmd *ucmd)
 
 /* ---- MAP_FILE ---- */
 
+static struct memory_range range_of_file(const struct iommu_ioas_map_file *cmd)
+{
+	return (struct memory_range){cmd->start, cmd->length,
+				     cmd->flags & IOMMU_IOAS_MAP_WRITEABLE};
+}
+
 static int map_dmabuf(struct ioas *ioas, struct ucmd *ucmd, struct dmabuf *dmabuf, uint64_t *iova)
 {
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
-	struct pages_source source = {
-		.kind = PAGES_DMABUF,
-		.writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE,
-		.start = cmd->start,
-		.length = cmd->length,
-		.dmabuf = dmabuf,
-	};
+	const struct memory_range range = range_of_file(cmd);
+	struct pages *pages;
+	int rc;
 
 	if (cmd->start > dmabuf->len || cmd->length > dmabuf->len - cmd->start)
 		return -EINVAL;
 	if (atomic_load(&dmabuf->revoked))
 		return -ENODEV;
-	return map_source(ioas, ucmd->client, &source, cmd->flags, iova);
+	rc = pages_new(ucmd->ctx, ucmd->client, &range, &pages);
+	if (rc)
+		return rc;
+	pages_of_dmabuf(pages, dmabuf);
+	return map_new(ioas, pages, &range, cmd->flags, iova);
 }
 
 /* A descriptor of one of our files: only a dma-buf is memory; the others are files that can't be pinned. */
@@ -231,22 +247,32 @@ static int map_our_file(struct ioas *ioas, struct ucmd *ucmd, struct file *file,
 	return dmabuf ? map_dmabuf(ioas, ucmd, dmabuf, iova) : -EINVAL;
 }
 
+static int map_backing(struct ioas *ioas, struct ucmd *ucmd, struct backing *backing,
+		       uint64_t *iova)
+{
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	const struct memory_range range = range_of_file(cmd);
+	struct pages *pages;
+	int rc;
+
+	rc = pages_new(ucmd->ctx, ucmd->client, &range, &pages);
+	if (rc)
+		return rc;
+	pages_of_file(pages, backing);
+	return map_new(ioas, pages, &range, cmd->flags, iova);
+}
+
 static int map_native_file(struct ioas *ioas, struct ucmd *ucmd, int fd, uint64_t *iova)
 {
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
-	struct pages_source source = {
-		.kind = PAGES_FILE,
-		.writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE,
-		.start = cmd->start,
-		.length = cmd->length,
-	};
+	struct backing *backing;
 	int rc;
 
-	rc = backing_open(ucmd->ctx->machine, fd, cmd->start + cmd->length, &source.backing);
+	rc = backing_open(ucmd->ctx->machine, fd, cmd->start + cmd->length, &backing);
 	if (rc)
 		return rc;
-	rc = map_source(ioas, ucmd->client, &source, cmd->flags, iova);
-	backing_put(source.backing);
+	rc = map_backing(ioas, ucmd, backing, iova);
+	backing_put(backing);
 	return rc;
 }
 

@@ -155,6 +155,7 @@ static long map_dma(struct ucmd *ucmd)
 	const uint32_t known = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
 	struct vfio_iommu_type1_dma_map map;
 	uint32_t flags = IOMMU_IOAS_MAP_FIXED_IOVA;
+	struct memory_range range;
 	uint64_t iova;
 
 	if (client_read(ucmd->client, &map, ucmd->uptr, sizeof(map)))
@@ -167,8 +168,9 @@ static long map_dma(struct ucmd *ucmd)
 		flags |= IOMMU_IOAS_MAP_READABLE;
 	if (map.flags & VFIO_DMA_MAP_FLAG_WRITE)
 		flags |= IOMMU_IOAS_MAP_WRITEABLE;
+	range = (struct memory_range){map.vaddr, map.size, flags & IOMMU_IOAS_MAP_WRITEABLE};
 	iova = map.iova;
-	return ioas_map_user(ucmd->ctx->vfio_ioas, ucmd->client, map.vaddr, map.size, flags, &iova);
+	return ioas_map_user(ucmd->ctx->vfio_ioas, ucmd->client, &range, flags, &iova);
 }
 
 /* What is mapped across the ends is cut there first: the end before the start. */

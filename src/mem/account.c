@@ -31,36 +31,26 @@ int account_charge(struct machine *machine, struct account_owner owner, uint64_t
 	int rc;
 
 	counter = limited_counter(machine, owner, &rc);
-	if (rc)
+	if (!counter)
 		return rc;
-	if (counter) {
-		now = atomic_load_explicit(counter, memory_order_relaxed);
-		do {
-			if (now > limit || npages > limit - now)
-				return -ENOMEM;
-		} while (!atomic_compare_exchange_weak(counter, &now, now + npages));
-	}
-	atomic_fetch_add_explicit(&owner.mm->pinned_vm, npages, memory_order_relaxed);
+	now = atomic_load_explicit(counter, memory_order_relaxed);
+	do {
+		if (now > limit || npages > limit - now)
+			return -ENOMEM;
+	} while (!atomic_compare_exchange_weak(counter, &now, now + npages));
 	return 0;
-}
-
-static void add(struct machine *machine, struct account_owner owner, unsigned long npages)
-{
-	atomic_ulong *counter;
-	int rc;
-
-	counter = limited_counter(machine, owner, &rc);
-	if (counter)
-		atomic_fetch_add_explicit(counter, npages, memory_order_relaxed);
-	atomic_fetch_add_explicit(&owner.mm->pinned_vm, npages, memory_order_relaxed);
 }
 
 void account_recharge(struct machine *machine, struct account_owner owner, uint64_t npages)
 {
-	add(machine, owner, npages);
+	int rc;
+	atomic_ulong *counter = limited_counter(machine, owner, &rc);
+
+	if (counter)
+		atomic_fetch_add_explicit(counter, npages, memory_order_relaxed);
 }
 
 void account_uncharge(struct machine *machine, struct account_owner owner, uint64_t npages)
 {
-	add(machine, owner, -npages);
+	account_recharge(machine, owner, -npages);
 }

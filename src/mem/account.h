@@ -17,7 +17,7 @@ struct account_owner {
 };
 
 /*
- * Charges `npages` that were pinned (pinned_vm always, and what the mode says).
+ * Charges `npages` that were pinned to what the mode says.
  * -ENOMEM: over the limit, or no memory for a user's account; nothing is charged then.
  */
 int account_charge(struct machine *machine, struct account_owner owner, uint64_t npages);

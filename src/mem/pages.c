@@ -19,43 +19,45 @@ static enum account_mode mode_of(const struct ctx *ctx, const struct client *cli
 	return client_capable(client, CAP_IPC_LOCK) ? ACCOUNT_NONE : ctx->account_mode;
 }
 
-int pages_new(struct ctx *ctx, struct client *client, const struct pages_source *source,
+int pages_new(struct ctx *ctx, struct client *client, const struct memory_range *range,
 	      struct pages **ret_pages)
 {
 	struct pages *pages;
 
+	/* More than this can't be counted in pages. */
+	if (!range->length || range->length > UINT64_MAX - PAGE_SIZE)
+		return -EINVAL;
 	if (!ctx->pages.size)
 		pool_init(&ctx->pages, sizeof(*pages));
 	pages = pool_alloc(&ctx->pages);
 	if (!pages)
 		return -ENOMEM;
 	*pages = (struct pages){
-		.refs = 1,
-		.kind = source->kind,
+		.kind = PAGES_USER,
 		.mode = mode_of(ctx, client),
-		.writable = source->writable,
-		.start = page_floor(source->start),
-		.npages = ((source->length - 1 + page_offset(source->start)) >> PAGE_SHIFT) + 1,
+		.writable = range->writable,
+		.uid = client->mm->creds.uid,
+		.start = page_floor(range->start),
+		.npages = ((range->length - 1 + page_offset(range->start)) >> PAGE_SHIFT) + 1,
 		.mm = mm_get(client->mm),
 	};
-	if (source->kind != PAGES_DMABUF)
-		pages->uid = client->mm->creds.uid;
-	if (source->kind == PAGES_FILE) {
-		pages->backing = source->backing;
-		backing_get(source->backing);
-	}
-	if (source->kind == PAGES_DMABUF) {
-		file_get(&source->dmabuf->file);
-		pages->dmabuf = source->dmabuf;
-		pages->seen = atomic_load(&source->dmabuf->revocations);
-	}
 	*ret_pages = pages;
 	return 0;
 }
 
-void pages_get(struct pages *pages)
+void pages_of_file(struct pages *pages, struct backing *backing)
 {
-	pages->refs++;
+	backing_get(backing);
+	pages->kind = PAGES_FILE;
+	pages->backing = backing;
+}
+
+void pages_of_dmabuf(struct pages *pages, struct dmabuf *dmabuf)
+{
+	file_get(&dmabuf->file);
+	pages->kind = PAGES_DMABUF;
+	pages->dmabuf = dmabuf;
+	pages->seen = atomic_load(&dmabuf->revocations);
 }
 
 /* ---- custody ---- */
@@ -104,10 +106,9 @@ static void drop_custody(struct pages *pages)
 	custody_free(custody);
 }
 
-void pages_put(struct ctx *ctx, struct pages *pages)
+/* What only some page-sets have. */
+static __attribute__((noinline)) void free_rest(struct pages *pages)
 {
-	if (--pages->refs)
-		return;
 	drop_custody(pages);
 	if (pages->kind == PAGES_FILE)
 		backing_put(backing_of(pages));
@@ -117,6 +118,12 @@ void pages_put(struct ctx *ctx, struct pages *pages)
 		pinmap_done(pages->partial);
 		free(pages->partial);
 	}
+}
+
+void pages_free(struct ctx *ctx, struct pages *pages)
+{
+	if (pages->kind != PAGES_USER || pages->custody || pages->partial)
+		free_rest(pages);
 	mm_put(pages->mm);
 	pool_free(&ctx->pages, pages);
 }
@@ -204,16 +211,20 @@ static struct account_owner owner_of(const struct pages *pages)
 	return (struct account_owner){pages->mm, pages->uid, pages->mode};
 }
 
+/* Nobody's limit counts the pages of a dma-buf, nor those of who may lock memory. */
+static bool is_charged(const struct pages *pages)
+{
+	return pages->mode != ACCOUNT_NONE && pages->kind != PAGES_DMABUF;
+}
+
 static int charge(struct ctx *ctx, struct pages *pages, uint64_t npages)
 {
-	if (pages->kind == PAGES_DMABUF)
-		return 0;
-	return account_charge(ctx->machine, owner_of(pages), npages);
+	return is_charged(pages) ? account_charge(ctx->machine, owner_of(pages), npages) : 0;
 }
 
 static void uncharge(struct ctx *ctx, struct pages *pages, uint64_t npages)
 {
-	if (pages->kind != PAGES_DMABUF && npages)
+	if (npages && is_charged(pages))
 		account_uncharge(ctx->machine, owner_of(pages), npages);
 }
 
@@ -247,7 +258,17 @@ static int probe_for(struct ctx *ctx, struct pages *pages, uint64_t first, uint6
 	return rc;
 }
 
-int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+/* Makes sure of these pages, of which `missing` are not pinned, and charges them. */
+static int acquire(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last,
+		   uint64_t missing)
+{
+	int rc = probe_for(ctx, pages, first, last);
+
+	return rc ? rc : charge(ctx, pages, missing);
+}
+
+/* Some of it is pinned by parts, or will be. */
+static int pin_parts(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
 {
 	bool all = is_all(pages, first, last), any = pages_npinned(pages);
 	uint64_t missing = missing_pages(pages, first, last);
@@ -256,9 +277,7 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 	if (!all)
 		rc = prepare_partial(pages);
 	if (!rc && missing)
-		rc = probe_for(ctx, pages, first, last);
-	if (!rc && missing)
-		rc = charge(ctx, pages, missing);
+		rc = acquire(ctx, pages, first, last, missing);
 	if (rc)
 		return rc;
 	if (all)
@@ -267,6 +286,21 @@ int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t las
 		pinmap_add(pages->partial, first, last);
 	if (!any)
 		filter_in(ctx, pages);
+	return 0;
+}
+
+int pages_pin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+{
+	if (pages->partial || !is_all(pages, first, last))
+		return pin_parts(ctx, pages, first, last);
+	if (!pages->full_pins) {
+		int rc = acquire(ctx, pages, first, last, pages->npages);
+
+		if (rc)
+			return rc;
+		filter_in(ctx, pages);
+	}
+	pages->full_pins++;
 	return 0;
 }
 
@@ -286,7 +320,7 @@ static void drop_unpinned(struct pages *pages, uint64_t first, uint64_t last)
 	}
 }
 
-void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+static void unpin_parts(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
 {
 	uint64_t before = pages_npinned(pages), now;
 
@@ -304,6 +338,19 @@ void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t 
 		drop_custody(pages);
 }
 
+void pages_unpin(struct ctx *ctx, struct pages *pages, uint64_t first, uint64_t last)
+{
+	if (pages->partial) {
+		unpin_parts(ctx, pages, first, last);
+		return;
+	}
+	if (--pages->full_pins)
+		return;
+	uncharge(ctx, pages, pages->npages);
+	filter_out(ctx, pages);
+	drop_custody(pages);
+}
+
 static void give_to(struct pages *pages, struct account_owner owner)
 {
 	mm_get(owner.mm);
@@ -318,7 +365,7 @@ int pages_charge_to(struct ctx *ctx, struct pages *pages, struct mm *mm)
 	struct account_owner owner = {mm, mm->creds.uid, pages->mode};
 	uint64_t npinned = pages_npinned(pages);
 
-	if (npinned) {
+	if (npinned && is_charged(pages)) {
 		int rc = account_charge(ctx->machine, owner, npinned);
 
 		if (rc)

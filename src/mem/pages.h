@@ -51,19 +51,31 @@ struct pages {
 };
 
 /* What MAP says of the memory. */
-struct pages_source {
-	enum pages_kind kind;
+struct memory_range {
+	uint64_t start, length; /* bytes; need not be page-aligned */
 	bool writable;
-	uint64_t start, length;	 /* bytes; need not be page-aligned */
-	struct backing *backing; /* PAGES_FILE */
-	struct dmabuf *dmabuf;	 /* PAGES_DMABUF */
 };
 
-/* With one reference; takes one on the backing or dma-buf. Touches no memory. -ENOMEM. */
-int pages_new(struct ctx *ctx, struct client *client, const struct pages_source *source,
+/*
+ * A range of the client's addresses, or after pages_of_file() or pages_of_dmabuf() of that, which takes a reference. Touches no memory. Nobody
+ * has a reference on the page-set yet: the first area takes one, or it is given back by pages_free(). -EINVAL: no bytes, or too many; -ENOMEM.
+ */
+int pages_new(struct ctx *ctx, struct client *client, const struct memory_range *range,
 	      struct pages **ret_pages);
-void pages_get(struct pages *pages);
-void pages_put(struct ctx *ctx, struct pages *pages);
+void pages_of_file(struct pages *pages, struct backing *backing);
+void pages_of_dmabuf(struct pages *pages, struct dmabuf *dmabuf);
+void pages_free(struct ctx *ctx, struct pages *pages);
+
+static inline void pages_get(struct pages *pages)
+{
+	pages->refs++;
+}
+
+static inline void pages_put(struct ctx *ctx, struct pages *pages)
+{
+	if (!--pages->refs)
+		pages_free(ctx, pages);
+}
 
 /*
  * Pins pages first..last. -EFAULT: a process's memory that can't be had; -EINVAL: a file's; -ENOMEM: the memlock limit.

@@ -145,7 +145,7 @@ static void memory_stays_whole(void **state)
 	workers_run(workers, 4, &bench);
 	/* What is mapped in an IOAS without a device is not pinned. */
 	assert_true(bench_unmap(&bench, world.ioas[0], 0, UINT64_MAX) >= 0);
-	assert_int_equal(atomic_load(&bench.client.mm->pinned_vm), 0);
+	assert_int_equal(bench_pinned(&bench), 0);
 	assert_int_equal(bench_check_refs(&bench, world.memory, WORLD_NPAGES * WORLD_PAGE, 0), 0);
 	assert_int_equal(bench_destroy(&bench, world.ioas[1]), 0);
 	for (uint64_t i = 0; i < WORLD_NPAGES; i++)

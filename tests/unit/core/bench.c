@@ -93,6 +93,14 @@ void bench_close(struct bench *bench, int fd)
 		file_put(file);
 }
 
+unsigned long bench_pinned(const struct bench *bench)
+{
+	uint64_t pinned, locked;
+
+	machine_account(bench->machine, bench->client.mm->pid, &pinned, &locked);
+	return pinned;
+}
+
 unsigned int bench_open_fds(struct bench *bench)
 {
 	unsigned int n = 0;

@@ -48,6 +48,8 @@ long bench_ioctl(struct bench *bench, unsigned int cmd, void *arg);
 struct file *bench_file(struct bench *bench, int fd);
 void bench_close(struct bench *bench, int fd);
 unsigned int bench_open_fds(struct bench *bench);
+/* Pages that are pinned on behalf of the bench's process, by all contexts of its machine. */
+unsigned long bench_pinned(const struct bench *bench);
 ssize_t bench_read(struct bench *bench, int fd, void *buf, size_t count);
 ssize_t bench_write(struct bench *bench, int fd, const void *buf, size_t count);
 

@@ -71,7 +71,7 @@ static void describe_rest(FILE *out, struct bench *bench)
 	fprintf(out, "mode %d vfio %u descriptors %u taken %u\n", bench->ctx->account_mode,
 		bench->ctx->vfio_ioas ? bench->ctx->vfio_ioas->object.id : 0, bench_open_fds(bench),
 		bench->ctx->ids.count);
-	fprintf(out, "pinned %lu locked %lu\n", atomic_load(&bench->client.mm->pinned_vm),
+	fprintf(out, "pinned %lu locked %lu\n", bench_pinned(bench),
 		atomic_load(&bench->client.mm->locked_vm));
 	for (; user; user = user->next)
 		if (atomic_load(&user->locked))

@@ -114,14 +114,14 @@ static void the_last_close(void **state)
 	bench_map(&bench, ioas, memory, WORLD_PAGE, 0x2000000, IOMMU_IOAS_MAP_READABLE);
 	queue = bench_fault_queue(&bench);
 	access = bench_access(&bench, ioas, 0);
-	assert_int_equal(atomic_load(&bench.client.mm->pinned_vm), 1);
+	assert_int_equal(bench_pinned(&bench), 1);
 	file_put(bench.file);
 	assert_int_equal(bench_read(&bench, queue.out_fault_fd, &fault, sizeof(fault)), 0);
-	assert_int_equal(atomic_load(&bench.client.mm->pinned_vm), 1);
+	assert_int_equal(bench_pinned(&bench), 1);
 	bench_close(&bench, queue.out_fault_fd);
-	assert_int_equal(atomic_load(&bench.client.mm->pinned_vm), 1);
+	assert_int_equal(bench_pinned(&bench), 1);
 	bench_close(&bench, access);
-	assert_int_equal(atomic_load(&bench.client.mm->pinned_vm), 0);
+	assert_int_equal(bench_pinned(&bench), 0);
 	machine_put(bench.machine);
 	bench.file = NULL;
 	bench_done(&bench);

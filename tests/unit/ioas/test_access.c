@@ -128,7 +128,7 @@ static void pins_are_counted(void **state)
 	/* A page is pinned once, however many want it. */
 	assert_int_equal(bench_check_refs(bench, f->memory, 6 * WORLD_PAGE, 1), 0);
 	assert_int_equal(bench_check_refs(bench, f->memory + 6 * WORLD_PAGE, WORLD_PAGE, 0), 0);
-	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 6);
+	assert_int_equal(bench_pinned(bench), 6);
 	assert_int_equal(bench_unpin(bench, f->access, pins[0]), 0);
 	assert_int_equal(bench_check_refs(bench, f->memory, 6 * WORLD_PAGE, 1), 0);
 	assert_int_equal(bench_unpin(bench, f->access, pins[2]), 0);
@@ -136,7 +136,7 @@ static void pins_are_counted(void **state)
 	assert_int_equal(bench_check_refs(bench, f->memory + 2 * WORLD_PAGE, 4 * WORLD_PAGE, 1), 0);
 	assert_int_equal(bench_unpin(bench, f->access, pins[1]), 0);
 	assert_int_equal(bench_unpin(bench, f->access, pins[1]), -ENOENT);
-	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 0);
+	assert_int_equal(bench_pinned(bench), 0);
 }
 
 /* Closing the access gives up its pins. */
@@ -150,7 +150,7 @@ static void unmap_asks_accesses(void **state)
 	assert_int_equal(bench_unmap(bench, f->ioas, IOVA, WORLD_NPAGES * WORLD_PAGE),
 			 WORLD_NPAGES * WORLD_PAGE);
 	assert_int_equal(bench_unpin(bench, f->access, pin), -ENOENT);
-	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 0);
+	assert_int_equal(bench_pinned(bench), 0);
 }
 
 static void closing_gives_up_pins(void **state)

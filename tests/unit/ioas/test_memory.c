@@ -100,7 +100,7 @@ static void users_are_charged(void **state)
 	assert_int_equal(user_charge(bench), 8);
 	assert_int_equal(bench_unmap(bench, f->ioas, IOVA, 4 * WORLD_PAGE), 4 * WORLD_PAGE);
 	assert_int_equal(user_charge(bench), 6); /* the copy keeps two pages */
-	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 6);
+	assert_int_equal(bench_pinned(bench), 6);
 	assert_int_equal(atomic_load(&bench->client.mm->locked_vm), 0);
 }
 
@@ -153,11 +153,11 @@ static void privileged_mappings(void **state)
 	assert_int_equal(map_pages(f, f->ioas, 0, 4, IOVA), 0);
 	assert_int_equal(map_pages(f, f->lazy, 4, 4, IOVA), 0);
 	assert_int_equal(user_charge(bench), 0);
-	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 4);
+	assert_int_equal(bench_pinned(bench), 4);
 	bench_creds(bench, NO_CAPS, WORLD_PAGE);
 	bench_plug(bench, f->lazy, 0);
 	assert_int_equal(user_charge(bench), 0);
-	assert_int_equal(atomic_load(&bench->client.mm->pinned_vm), 8);
+	assert_int_equal(bench_pinned(bench), 8);
 	assert_int_equal(map_pages(f, f->ioas, 0, 2, IOVA + 0x100000), -ENOMEM);
 }
 
@@ -549,7 +549,7 @@ static void dmabufs_are_revoked(void **state)
 	assert_true(fd >= BENCH_FD0);
 	bench_creds(&f->bench, NO_CAPS, 0);
 	assert_int_equal(map_fd(f, fd, IOVA), 0); /* never charged */
-	assert_int_equal(atomic_load(&f->bench.client.mm->pinned_vm), 0);
+	assert_int_equal(bench_pinned(&f->bench), 0);
 	assert_int_equal(bench_rw(&f->bench, f->access, IOVA, &byte, 1, 0), -EINVAL);
 	set_revoked(f, fd, 1);
 	assert_int_equal(map_fd(f, fd, IOVA + WORLD_PAGE), -ENODEV);
@@ -593,8 +593,8 @@ static struct iommu_ioas_change_process change = {.size = sizeof(change)};
 static void expect_charges(const struct bench *a, const struct bench *b, unsigned long of_a,
 			   unsigned long of_b)
 {
-	assert_int_equal(atomic_load(&a->client.mm->pinned_vm), of_a);
-	assert_int_equal(atomic_load(&b->client.mm->pinned_vm), of_b);
+	assert_int_equal(bench_pinned(a), of_a);
+	assert_int_equal(bench_pinned(b), of_b);
 }
 
 static void processes_change(void **state)
