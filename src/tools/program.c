@@ -6,7 +6,7 @@
  */
 #include "tools/program.h"
 
-#include "tools/exe.h"
+#include "base/exe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,12 +132,6 @@ static int check_privileges(struct program *program, const char *path)
 	return 0;
 }
 
-/* A dynamic linker called by its name, perhaps that of another root whose C library is not ours: it preloads as ours does. */
-static bool is_loader(const char *path, const char *ours)
-{
-	return exe_same_file(path, ours) || !strcmp(basename(path), basename(ours));
-}
-
 static int check_elf(struct program *program, const char *path, const struct exe_facts *elf)
 {
 	struct exe_facts own;
@@ -148,16 +142,10 @@ static int check_elf(struct program *program, const char *path, const struct exe
 		return refuse(program, -EPERM,
 			      "'%s' is built for %s, this uiommufd serves programs for %s", path,
 			      exe_machine_name(elf), exe_machine_name(&own));
-	if (!elf->interpreter[0]) {
-		program->launch = !is_loader(path, own.interpreter);
-	} else if (access(elf->interpreter, X_OK)) {
+	if (elf->interpreter[0] && access(elf->interpreter, X_OK))
 		return refuse(program, -ENOENT, "'%s' needs the loader %s, which is missing here",
 			      path, elf->interpreter);
-	} else {
-		/* Another loader is that of another C library. */
-		program->launch = elf->go || strcmp(basename(elf->interpreter),
-						    basename(own.interpreter)) != 0;
-	}
+	program->launch = !exe_preloads(path, elf, &own);
 	return check_privileges(program, path);
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/exe.h"
+#include "base/exe.h"
 #include "tools/program.h"
 #include "unit.h"
 

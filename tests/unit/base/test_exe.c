@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tools/exe: facts of real and of damaged executables. */
+/* base/exe: facts of real and of damaged executables. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/exe.h"
+#include "base/exe.h"
 #include "unit.h"
 
 /* A small executable in a file: headers only, which is all that is looked at. */

@@ -4,7 +4,9 @@
  * program as what it is; the program headers are read for programs of this machine's own class and
  * order only, the others are refused anyway.
  */
-#include "tools/exe.h"
+#include "base/exe.h"
+
+#include "base/sys.h"
 
 #include <elf.h>
 #include <byteswap.h>
@@ -130,6 +132,21 @@ bool exe_same_file(const char *a, const char *b)
 {
 	struct stat first, second;
 
-	return !stat(a, &first) && !stat(b, &second) && first.st_dev == second.st_dev &&
+	return !sys_raw(SYS_newfstatat, AT_FDCWD, a, &first, 0) &&
+	       !sys_raw(SYS_newfstatat, AT_FDCWD, b, &second, 0) && first.st_dev == second.st_dev &&
 	       first.st_ino == second.st_ino;
+}
+
+/* A dynamic linker called by its name, perhaps that of another root whose C library is not ours: it preloads as ours does. */
+static bool is_loader(const char *path, const char *ours)
+{
+	return exe_same_file(path, ours) || !strcmp(basename(path), basename(ours));
+}
+
+bool exe_preloads(const char *path, const struct exe_facts *facts, const struct exe_facts *own)
+{
+	if (!facts->interpreter[0])
+		return is_loader(path, own->interpreter);
+	/* Another loader is that of another C library. */
+	return !facts->go && !strcmp(basename(facts->interpreter), basename(own->interpreter));
 }
