@@ -191,6 +191,30 @@ static int try(const struct config *config)
 	return 0;
 }
 
+int machine_inherit(struct config **ret_config)
+{
+	const char *text = getenv(MACHINE_VARIABLE);
+	struct config_error error = {};
+	struct config *config;
+	int r;
+
+	if (!text || !*text)
+		return 0;
+	r = config_new(&config);
+	if (r) {
+		tool_say("memory is out.");
+		return r;
+	}
+	file_name = MACHINE_VARIABLE;
+	r = config_read(config, text, &error);
+	if (r) {
+		config_free(config);
+		return complain(r, &error);
+	}
+	*ret_config = config;
+	return machine_complete(config);
+}
+
 int machine_complete(struct config *config)
 {
 	struct config_error error;

@@ -38,6 +38,8 @@ int machine_take(struct config **config, int option, const char *argument);
  * 0, or -errno: why has been said.
  */
 int machine_share(const struct config *config);
+/* The machine that a run around this one has left in the environment; *ret_config stays NULL if there is none. 0, or -errno: why has been said. */
+int machine_inherit(struct config **ret_config);
 /* Completes it, and checks it against this computer. 0, or -errno: why has been said. */
 int machine_complete(struct config *config);
 

@@ -35,7 +35,9 @@ static const char help[] =
 	"      --pretend-hugepages  give ordinary pages to who asks for huge pages\n"
 	"      --launcher           serve PROGRAM by its system calls, not by a preload library:\n"
 	"                           as it is done anyway for static programs, Go programs\n"
-	"                           and those of another C library\n"
+	"                           and those of another C library. --launcher=try: where that\n"
+	"                           can't be, PROGRAM runs without the machine\n"
+	"      --argv0 NAME         PROGRAM is told that this is its name\n"
 	"      --namespace          give PROGRAM a /dev of its own with real nodes in it,\n"
 	"                           for what looks at paths past the preload library\n"
 	"      --no-namespace       leave /dev alone (this is the default)\n"
@@ -49,7 +51,8 @@ struct options {
 	struct config *config;	/* NULL: the machine that there is */
 	const char *trace_file; /* NULL: standard error */
 	const char *sanitize;	/* how; NULL: not */
-	bool trace, hugepages, namespace, launcher;
+	const char *argv0;
+	bool trace, hugepages, namespace, launcher, try;
 };
 
 enum option_value {
@@ -57,6 +60,7 @@ enum option_value {
 	OPTION_SANITIZE,
 	OPTION_HUGEPAGES,
 	OPTION_LAUNCHER,
+	OPTION_ARGV0,
 	OPTION_NAMESPACE,
 	OPTION_NO_NAMESPACE
 };
@@ -66,12 +70,23 @@ static const struct option long_options[] = {
 	{"trace", optional_argument, NULL, OPTION_TRACE},
 	{"sanitize", optional_argument, NULL, OPTION_SANITIZE},
 	{"pretend-hugepages", no_argument, NULL, OPTION_HUGEPAGES},
-	{"launcher", no_argument, NULL, OPTION_LAUNCHER},
+	{"launcher", optional_argument, NULL, OPTION_LAUNCHER},
+	{"argv0", required_argument, NULL, OPTION_ARGV0},
 	{"namespace", no_argument, NULL, OPTION_NAMESPACE},
 	{"no-namespace", no_argument, NULL, OPTION_NO_NAMESPACE},
 	MACHINE_LONG_OPTIONS,
 	{},
 };
+
+static int take_launcher(const char *how, struct options *options)
+{
+	options->launcher = true;
+	options->try = how && !strcmp(how, "try");
+	if (!how || options->try)
+		return TOOL_OK;
+	tool_say("--launcher=%s: say try, or nothing.", how);
+	return TOOL_USAGE;
+}
 
 /* One option: 0, or the status to exit with. */
 static int take_option(int option, const char *word, struct options *options)
@@ -90,7 +105,9 @@ static int take_option(int option, const char *word, struct options *options)
 		options->hugepages = true;
 		break;
 	case OPTION_LAUNCHER:
-		options->launcher = true;
+		return take_launcher(optarg, options);
+	case OPTION_ARGV0:
+		options->argv0 = optarg;
 		break;
 	case OPTION_NAMESPACE:
 		options->namespace = true;
@@ -257,8 +274,21 @@ static int prepare_preload(void)
 	return r;
 }
 
+/* What the program executes and nothing can be preloaded into: the library hands it to this command. Who has emptied the variable wants that not. */
+static int prepare_launches(void)
+{
+	const char *old = getenv("UIOMMUFD_LAUNCHER");
+	char path[PATH_MAX];
+
+	if (old && !*old)
+		return 0;
+	if (!realpath("/proc/self/exe", path))
+		return 0;
+	return setenv("UIOMMUFD_LAUNCHER", path, 1) ? -ENOMEM : 0;
+}
+
 /* 0 in the process that is to execute the program. */
-static int prepare_launcher(const struct options *options)
+static int prepare_launcher(struct options *options)
 {
 	const char *step;
 	int r;
@@ -268,13 +298,17 @@ static int prepare_launcher(const struct options *options)
 			 options->trace ? "--trace" : "--pretend-hugepages");
 		return -EINVAL;
 	}
+	r = options->config ? 0 : machine_inherit(&options->config);
+	if (r)
+		return r;
 	r = launcher_enter(options->config, &step);
 	if (r)
-		tool_say("the program can't be served: %s (%s).", step, strerror(-r));
-	return r;
+		tool_say("the program can't be served%s: %s (%s).",
+			 options->try ? ", and runs without the machine" : "", step, strerror(-r));
+	return options->try ? 0 : r;
 }
 
-static int prepare(const struct options *options)
+static int prepare(struct options *options)
 {
 	int r = 0;
 
@@ -293,6 +327,8 @@ static int prepare(const struct options *options)
 	if (options->launcher)
 		return prepare_launcher(options);
 	r = prepare_checkers();
+	if (!r)
+		r = prepare_launches();
 	return r ? r : prepare_preload();
 }
 
@@ -346,6 +382,8 @@ int tool_run(int argc, char **argv)
 		return exit_status(r);
 	}
 	options.launcher |= program.launch;
+	if (options.argv0)
+		argv[0] = (char *)options.argv0;
 	if (prepare(&options))
 		return TOOL_USAGE;
 	r = execute(&program, argv, argc);

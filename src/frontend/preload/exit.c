@@ -4,6 +4,7 @@
  * told, so that they take what they need of it. Its own service needs no word: that shares the memory and keeps it.
  */
 #include "base/sys.h"
+#include "frontend/preload/launch.h"
 #include "frontend/preload/mask.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
@@ -76,28 +77,80 @@ static void bye_unless_missing(const char *path)
 		before_exec();
 }
 
+static int run_execve(const struct launch *launch)
+{
+	return REAL(execve)(launch->path, launch->argv, launch->envp);
+}
+
 SHIM int execve(const char *path, char *const argv[], char *const envp[])
 {
+	const struct launch launch = {NULL, path, argv, envp, run_execve, NULL};
+
 	bye_unless_missing(path);
-	return stayed(REAL(execve)(path, argv, envp));
+	return stayed(launch_run(&launch));
 }
 
 SHIM int execv(const char *path, char *const argv[])
 {
-	bye_unless_missing(path);
-	return stayed(REAL(execv)(path, argv));
+	return execve(path, argv, environ);
+}
+
+static int run_execvpe(const struct launch *launch)
+{
+	return launch->file ? REAL(execvpe)(launch->file, launch->argv, launch->envp)
+			    : run_execve(launch);
 }
 
 SHIM int execvpe(const char *file, char *const argv[], char *const envp[])
 {
+	char space[PATH_MAX];
+	const struct launch launch = {file, launch_find(file, space), argv, envp, run_execvpe,
+				      NULL};
+
 	before_exec();
-	return stayed(REAL(execvpe)(file, argv, envp));
+	return stayed(launch_run(&launch));
 }
 
 SHIM int execvp(const char *file, char *const argv[])
 {
-	before_exec();
-	return stayed(REAL(execvp)(file, argv));
+	return execvpe(file, argv, environ);
+}
+
+/* The rest of a posix_spawn(). */
+struct spawn {
+	pid_t *pid;
+	const posix_spawn_file_actions_t *actions;
+	const posix_spawnattr_t *attr;
+};
+
+static int run_spawn(const struct launch *launch)
+{
+	const struct spawn *spawn = launch->arg;
+
+	return launch->file ? REAL(posix_spawnp)(spawn->pid, launch->file, spawn->actions,
+						 spawn->attr, launch->argv, launch->envp)
+			    : REAL(posix_spawn)(spawn->pid, launch->path, spawn->actions,
+						spawn->attr, launch->argv, launch->envp);
+}
+
+SHIM int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		     const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct spawn spawn = {pid, actions, attr};
+	const struct launch launch = {NULL, path, argv, envp, run_spawn, &spawn};
+
+	return launch_run(&launch);
+}
+
+SHIM int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+		      const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct spawn spawn = {pid, actions, attr};
+	char space[PATH_MAX];
+	const struct launch launch = {file,  launch_find(file, space), argv, envp, run_spawn,
+				      &spawn};
+
+	return launch_run(&launch);
 }
 
 SHIM int fexecve(int fd, char *const argv[], char *const envp[])

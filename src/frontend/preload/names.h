@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -139,6 +140,14 @@
 	F(int, execvp, (const char *file, char *const argv[]), (file, argv))                       \
 	F(int, execvpe, (const char *file, char *const argv[], char *const envp[]),                \
 	  (file, argv, envp))                                                                      \
+	F(int, posix_spawn,                                                                        \
+	  (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,               \
+	   const posix_spawnattr_t *attr, char *const argv[], char *const envp[]),                 \
+	  (pid, path, actions, attr, argv, envp))                                                  \
+	F(int, posix_spawnp,                                                                       \
+	  (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,               \
+	   const posix_spawnattr_t *attr, char *const argv[], char *const envp[]),                 \
+	  (pid, file, actions, attr, argv, envp))                                                  \
 	F(int, fexecve, (int fd, char *const argv[], char *const envp[]), (fd, argv, envp))        \
 	F(int, execveat,                                                                           \
 	  (int dirfd, const char *path, char *const argv[], char *const envp[], int flags),        \
