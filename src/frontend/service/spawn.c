@@ -29,15 +29,16 @@
 /* Of service->started; below 0 it is what failed. */
 enum { STARTING, STARTED };
 
-/* Of the object that Valgrind preloads, whatever the tool. */
+/* Of the object that Valgrind preloads, whatever the tool; and of a program that is built with ThreadSanitizer. */
 extern char _vgnU_freeres[] __attribute__((weak));
+extern char __tsan_init[] __attribute__((weak));
 
 static bool in_a_thread(void)
 {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 	return true;
 #else
-	return _vgnU_freeres != NULL;
+	return _vgnU_freeres || __tsan_init;
 #endif
 }
 
