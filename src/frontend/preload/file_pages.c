@@ -13,7 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/sys.h"
+#include "base/vma.h"
 #include "frontend/preload/defer.h"
 #include "frontend/preload/process.h"
 #include "frontend/preload/real.h"
@@ -107,34 +109,43 @@ static void punch(int fd, int mode, off64_t offset, off64_t length)
 	errno = saved;
 }
 
-/* From `at` on as long as it is one file in one piece; the next address. The call passes holes over, and ends at what can have none. */
-static uint64_t remove_piece(struct process *process, uint64_t at, uint64_t end)
+/* What one area has of [at, end), and where to go on. The call passes holes over, however large they are, and ends at what can have none. */
+static uint64_t remove_piece(struct process *process, struct vma_view *view, uint64_t at,
+			     uint64_t end)
 {
-	struct machine_file file = {.npages = 1, .fd = -1, .at = at};
-	struct page_key key;
+	struct vma vma;
 
-	if (mm_key(process->client.mm, at, &file.first))
-		return at + PAGE_SIZE;
-	if (!file.first.inode || mm_probe(process->client.mm, at, PAGE_SIZE, true))
+	if (vma_find(view, at, &vma) || vma.start >= end)
 		return end;
-	for (at += PAGE_SIZE; at < end; at += PAGE_SIZE, file.npages++)
-		if (mm_key(process->client.mm, at, &key) || key.space != file.first.space ||
-		    key.inode != file.first.inode || key.page != file.first.page + file.npages)
-			break;
-	tell(process, &file);
-	return at;
+	at = vma.start > at ? vma.start : at;
+	if (!(vma.flags & VMA_SHARED) || !vma.inode ||
+	    mm_probe(process->client.mm, at, PAGE_SIZE, true))
+		return end;
+	end = vma.end < end ? vma.end : end;
+	tell(process, &(struct machine_file){
+			      .first = {.space = page_key_space(vma.major, vma.minor),
+					.inode = vma.inode,
+					.page = (vma.offset + (at - vma.start)) >> PAGE_SHIFT},
+			      .npages = (end - at) >> PAGE_SHIFT,
+			      .fd = -1,
+			      .at = at,
+		      });
+	return end;
 }
 
 void file_pages_removed(const void *addr, size_t len)
 {
 	struct process *process = process_if_any();
 	uint64_t at = (uintptr_t)addr, end = page_ceil(at + len);
+	CLEANUP(vma_view_done) struct vma_view view = {.fd = -1};
 	int saved = errno;
 
-	if (page_offset(at))
+	if (page_offset(at) || !process)
 		return;
-	while (process && at < end)
-		at = remove_piece(process, at, end);
+	vma_view_init(&view, 0);
+	if (!vma_begin(&view))
+		while (at < end)
+			at = remove_piece(process, &view, at, end);
 	errno = saved;
 }
 

@@ -116,6 +116,22 @@ def test_memory_that_is_removed():
     file_loses(lambda fd, address: libc.madvise(ctypes.c_void_p(address + PAGE), PAGE, MADV_REMOVE))
 
 
+def test_removal_passes_holes():
+    """However large they are."""
+    context = Context()
+    fd = os.memfd_create("lost")
+    os.ftruncate(fd, 2 * PAGE)
+    libc.mmap.restype = ctypes.c_void_p
+    address = libc.mmap(ctypes.c_void_p(1 << 36), ctypes.c_size_t(2 * PAGE), 3, 0x100001,  # MAP_SHARED | MAP_FIXED_NOREPLACE
+                        fd, ctypes.c_long(0))
+    assert address == 1 << 36
+    ctypes.memmove(address, b"kept", 4)
+    context.map(address, 2 * PAGE)
+    libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(1 << 45), MADV_REMOVE)
+    assert ctypes.string_at(address, 4) == bytes(4)
+    assert context.read_pinned(IOVA, 4) == b"kept"
+
+
 def test_calls_that_fail_take_nothing():
     """Devices and the program go on sharing the memory."""
     context = Context()
