@@ -74,7 +74,9 @@ const struct custody *pages_custody(const struct pages *pages)
 
 static struct backing *backing_of(const struct pages *pages)
 {
-	return pages->kept ? pages->custody->backing : pages->backing;
+	const struct custody *custody = custody_of(pages);
+
+	return custody ? custody->backing : pages->backing;
 }
 
 int pages_set_custody(struct pages *pages, struct custody_run run)
@@ -111,7 +113,7 @@ static __attribute__((noinline)) void free_rest(struct pages *pages)
 {
 	drop_custody(pages);
 	if (pages->kind == PAGES_FILE)
-		backing_put(backing_of(pages));
+		backing_put(pages->backing);
 	else if (pages->kind == PAGES_DMABUF)
 		file_put(&pages->dmabuf->file);
 	if (pages->partial) {
