@@ -41,6 +41,12 @@ int machine_open(struct machine *machine, struct client *client, const char *nod
  * RANK_CONTEXTS and RANK_CONTEXT.
  */
 void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len);
+/* The same of what a move replaces: of [to, to + len), whole pages. What is taken over is put into neither of its ranges, which may have holes. */
+struct machine_move {
+	uint64_t from, to, len;
+};
+void machine_memory_replaced(struct machine *machine, uint64_t va, uint64_t len,
+			     const struct machine_move *move);
 /*
  * Pages of a file in memory are about to go (ftruncate, a hole). What is pinned of them, through whichever mapping, is taken over first: it is copied, once for
  * all, out of the file by `fd`, which can be read, or, without one (-1), out of this process's memory at `at`. Locks as above.

@@ -131,6 +131,7 @@ struct taking {
 	uint64_t va, end;		 /* what goes: addresses, or the file's offsets */
 	struct mm *mm;			 /* whose; NULL: a file's */
 	const struct machine_file *file; /* or NULL */
+	struct machine_move move;	 /* its two ranges are what the program's call changes */
 	struct taken *v;
 	size_t n, room;
 };
@@ -278,35 +279,43 @@ static char *copy_out(const struct taking *taking, uint64_t va, uint64_t len)
 	return host;
 }
 
-/*
- * A free place outside of what goes, or NULL. A gap that has room for all of that and `len` more, while not all of that is a gap, sticks out of it by `len` at
- * one end.
- */
-static char *place_outside(const struct taking *taking, uint64_t len)
+static bool meets(uint64_t at, uint64_t len, uint64_t other, uint64_t other_len)
 {
-	uint64_t gone = taking->end - taking->va;
-	char *room = mmap(NULL, gone + len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
+	return at < other + other_len && other < at + len;
+}
+
+static bool is_outside(const struct machine_move *move, uint64_t at, uint64_t len)
+{
+	return !meets(at, len, move->from, move->len) && !meets(at, len, move->to, move->len);
+}
+
+/* A free place outside of both ranges, or NULL: each meets one at most of three that are as far apart as a range is long. */
+static char *place_outside(const struct machine_move *move, uint64_t len)
+{
+	uint64_t step = move->len + len, whole = 2 * step + len, skip = 0;
+	char *room =
+		mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (room == MAP_FAILED)
 		return NULL;
-	if ((uintptr_t)room + len <= taking->va) {
-		munmap(room + len, gone);
-		return room;
-	}
-	munmap(room, gone);
-	return room + gone;
+	while (skip < 2 * step && !is_outside(move, (uintptr_t)room + skip, len))
+		skip += step;
+	if (skip)
+		munmap(room, skip);
+	if (skip + len < whole)
+		munmap(room + skip + len, whole - skip - len);
+	return room + skip;
 }
 
-/* The program's own call unmaps everything in its range: also what has just been put into a hole there. */
+/* The program's own call unmaps everything in its range, or moves it: also what has just been put into a hole there. */
 static char *keep_away(const struct taking *taking, char *host, uint64_t len)
 {
 	uintptr_t at = (uintptr_t)host;
 	char *place;
 
-	if (taking->file || !taking->mm->self || at + len <= taking->va || at >= taking->end)
+	if (taking->file || !taking->mm->self || is_outside(&taking->move, at, len))
 		return host;
-	place = place_outside(taking, len);
+	place = place_outside(&taking->move, len);
 	if (!place || sys_raw(SYS_mremap, at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) < 0)
 		return host;
 	return place;
@@ -392,7 +401,16 @@ static void take_over(struct machine *machine, struct taking *taking)
 
 void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len)
 {
-	struct taking taking = {.va = page_floor(va), .end = page_ceil(va + len)};
+	uint64_t start = page_floor(va), end = page_ceil(va + len);
+
+	machine_memory_replaced(machine, va, len,
+				&(struct machine_move){start, start, end - start});
+}
+
+void machine_memory_replaced(struct machine *machine, uint64_t va, uint64_t len,
+			     const struct machine_move *move)
+{
+	struct taking taking = {.va = page_floor(va), .end = page_ceil(va + len), .move = *move};
 
 	if (!pin_filter_may_hold(&machine->pinned, va, len))
 		return;

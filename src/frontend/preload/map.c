@@ -19,17 +19,23 @@
 #define MADV_DONTNEED_LOCKED 24
 #endif
 
-/* Not where the call is bound to fail: memory stays the program's then. */
-static void going(const void *addr, size_t len)
+static void replaced_by(const void *addr, size_t len, const struct machine_move *move)
 {
 	struct process *process = process_if_any();
 
 	if (!process || !len || page_offset((uintptr_t)addr))
 		return;
 	defer_begin();
-	machine_memory_going(process->machine, (uintptr_t)addr, len);
+	machine_memory_replaced(process->machine, (uintptr_t)addr, len, move);
 	defer_end();
 	remotes_going(&process->remotes, (uintptr_t)addr, len);
+}
+
+/* Not where the call is bound to fail: memory stays the program's then. */
+static void going(const void *addr, size_t len)
+{
+	replaced_by(addr, len,
+		    &(struct machine_move){(uintptr_t)addr, (uintptr_t)addr, page_ceil(len)});
 }
 
 static void changed(const void *addr, size_t len)
@@ -130,6 +136,7 @@ static bool mremap_refused(const void *old, size_t old_len, size_t new_len, int 
 /* What a move to `fixed` replaces. Where several areas move, with holes between them, what lies opposite a hole stays. */
 static void replaced(const char *old, size_t old_len, const char *fixed, size_t new_len)
 {
+	const struct machine_move move = {(uintptr_t)old, (uintptr_t)fixed, page_ceil(new_len)};
 	struct process *process = process_if_any();
 	struct page_key key;
 
@@ -142,7 +149,7 @@ static void replaced(const char *old, size_t old_len, const char *fixed, size_t 
 			if (mm_key(process->client.mm, (uintptr_t)old + end, &key))
 				break;
 		if (end > at)
-			going(fixed + at, end - at);
+			replaced_by(fixed + at, end - at, &move);
 	}
 }
 

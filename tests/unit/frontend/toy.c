@@ -323,6 +323,11 @@ void machine_memory_going(struct machine *machine, uint64_t va, uint64_t len)
 {
 }
 
+void machine_memory_replaced(struct machine *machine, uint64_t va, uint64_t len,
+			     const struct machine_move *move)
+{
+}
+
 void machine_file_going(struct machine *machine, const struct machine_file *file)
 {
 }

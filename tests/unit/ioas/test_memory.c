@@ -332,6 +332,27 @@ static void memory_that_moves(void **state)
 	assert_int_equal(seen_at(f, 3), 4);
 }
 
+/* A move takes along what is in its range: the copy of what it replaces is in no hole there. */
+static void replaced_beside_a_hole(void **state)
+{
+	struct fixture *f = *state;
+	size_t len = 64 * WORLD_PAGE;
+	char *room =
+		mmap(NULL, 2 * len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *to = room + len;
+
+	to[WORLD_PAGE + 5] = 'r';
+	bench_map(&f->bench, f->ioas, to, len / 2, IOVA, RW);
+	/* All but one page of where it moves from are a hole, which is the first that a copy fits into. */
+	munmap(room + WORLD_PAGE, len - WORLD_PAGE);
+	machine_memory_replaced(f->bench.machine, (uintptr_t)to, len,
+				&(struct machine_move){(uintptr_t)room, (uintptr_t)to, len});
+	assert_int_equal(munmap(room, 2 * len), 0);
+	mm_forget(f->bench.client.mm, 0, UINT64_MAX);
+	assert_int_equal(seen_at(f, 1), 'r');
+	assert_int_equal(bench_unmap(&f->bench, f->ioas, IOVA, len / 2), len / 2);
+}
+
 /* Shared memory is not copied: who else has it and the device go on seeing each other. */
 static void shared_memory_that_is_unmapped(void **state)
 {
@@ -652,6 +673,7 @@ int main(void)
 		TEST(memory_with_a_hole),
 		TEST(memory_that_is_dropped),
 		TEST(memory_that_moves),
+		TEST(replaced_beside_a_hole),
 		TEST(shared_memory_that_is_unmapped),
 		TEST(files_that_are_cut),
 		TEST(files_with_holes),
