@@ -25,7 +25,7 @@ bool original_byte(uintptr_t ip, uint8_t *ret_byte)
 {
 	char link[64], path[PATH_MAX];
 	struct vma vma;
-	uint8_t byte;
+	uint8_t byte = 0;
 	long n, fd;
 
 	if (!find_area(ip, &vma))

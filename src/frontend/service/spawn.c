@@ -29,9 +29,9 @@
 /* Of service->started; below 0 it is what failed. */
 enum { STARTING, STARTED };
 
-/* Of the object that Valgrind preloads, whatever the tool; and of a program that is built with ThreadSanitizer. */
+/* Of the object that Valgrind preloads, whatever the tool; and of a program that is built with ThreadSanitizer (a type that compilers know). */
 extern char _vgnU_freeres[] __attribute__((weak));
-extern char __tsan_init[] __attribute__((weak));
+void __tsan_init(void) __attribute__((weak));
 
 static bool in_a_thread(void)
 {

@@ -82,7 +82,7 @@ static void like_a_plain_bitmap(void **state)
 
 	(void)state;
 	for (size_t w = 0; w < sizeof(bases) / sizeof(bases[0]); w++) {
-		struct sparse_bits bits = {NULL};
+		struct sparse_bits bits = {};
 
 		memset(model, 0, sizeof(model));
 		seed = w;
@@ -110,7 +110,7 @@ static void like_a_plain_bitmap(void **state)
 /* A look for bits stays within what was asked for. */
 static void finds_parts_of_runs(void **state)
 {
-	struct sparse_bits bits = {NULL};
+	struct sparse_bits bits = {};
 	uint64_t first = 0, last = 0;
 
 	(void)state;
@@ -131,7 +131,7 @@ static void out_of_memory(void **state)
 
 	(void)state;
 	for (n = 1;; n++) {
-		struct sparse_bits bits = {NULL};
+		struct sparse_bits bits = {};
 		int rc;
 
 		inject_arm(n);
@@ -176,7 +176,7 @@ static void *set_own(void *arg)
 /* What is set while others look and clear is seen once: by the one that clears it. */
 static void every_bit_is_found_once(void **state)
 {
-	struct sparse_bits bits = {NULL};
+	struct sparse_bits bits = {};
 	struct setter setters[THREADS];
 	pthread_t threads[THREADS];
 	struct sparse_block block;
