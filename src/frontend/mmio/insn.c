@@ -134,18 +134,32 @@ static void take_escape(struct state *state, uint8_t byte)
 	state->opcode = byte;
 }
 
-static void take_opcode(struct state *state)
+static bool is_rex(uint8_t byte)
 {
-	uint8_t byte = next(state);
+	return (byte & 0xf0) == 0x40;
+}
 
-	while (!state->short_of && take_prefix(state, byte))
-		byte = next(state);
-	if ((byte & 0xf0) == 0x40) {
-		state->rex_any = true;
-		state->w = byte & 8;
-		take_rex(state, byte & 7);
+/* Returns the byte behind the prefixes. A REX counts right before the opcode alone; elsewhere processors ignore it. */
+static uint8_t take_prefixes(struct state *state)
+{
+	uint8_t byte = next(state), rex = 0;
+
+	while (!state->short_of && (is_rex(byte) || take_prefix(state, byte))) {
+		rex = is_rex(byte) ? byte : 0;
 		byte = next(state);
 	}
+	if (rex) {
+		state->rex_any = true;
+		state->w = rex & 8;
+		take_rex(state, rex & 7);
+	}
+	return byte;
+}
+
+static void take_opcode(struct state *state)
+{
+	uint8_t byte = take_prefixes(state);
+
 	if (byte == 0xc4 || byte == 0xc5)
 		take_vex(state, byte == 0xc4);
 	else if (byte == 0x62)
