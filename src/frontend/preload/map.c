@@ -3,6 +3,8 @@
  * Calls that change the program's address space. Mappings of our descriptors are made from what the file names. Before
  * memory goes the core is told, for it may be pinned; after it has changed what was believed of it is forgotten.
  */
+#include "base/cleanup.h"
+#include "base/vma.h"
 #include "frontend/preload/defer.h"
 #include "frontend/preload/file_pages.h"
 #include "frontend/preload/mapping.h"
@@ -137,19 +139,19 @@ static bool mremap_refused(const void *old, size_t old_len, size_t new_len, int 
 static void replaced(const char *old, size_t old_len, const char *fixed, size_t new_len)
 {
 	const struct machine_move move = {(uintptr_t)old, (uintptr_t)fixed, page_ceil(new_len)};
-	struct process *process = process_if_any();
-	struct page_key key;
+	uint64_t at = (uintptr_t)old, end = page_ceil(at + new_len);
+	CLEANUP(vma_view_done) struct vma_view view = {.fd = -1};
+	struct vma vma;
 
-	if (!process || old_len != new_len) {
+	vma_view_init(&view, 0);
+	if (!process_if_any() || old_len != new_len || vma_begin(&view)) {
 		going(fixed, new_len);
 		return;
 	}
-	for (size_t at = 0, end; at < new_len; at = end + PAGE_SIZE) {
-		for (end = at; end < new_len; end += PAGE_SIZE)
-			if (mm_key(process->client.mm, (uintptr_t)old + end, &key))
-				break;
-		if (end > at)
-			replaced_by(fixed + at, end - at, &move);
+	for (; at < end && !vma_find(&view, at, &vma) && vma.start < end; at = vma.end) {
+		at = vma.start > at ? vma.start : at;
+		replaced_by(fixed + (at - (uintptr_t)old), (vma.end < end ? vma.end : end) - at,
+			    &move);
 	}
 }
 
