@@ -198,6 +198,25 @@ int identity_claim(int a, int *ret_b)
 }
 
 /*
+ * Linux wakes up who waits to send when the socket is writable to poll(), and with a filler in it it never is: so nobody waits in the kernel, where the end of it would
+ * not be heard of.
+ */
+static int send_with_room(int a, const void *data, size_t len, int fd)
+{
+	const struct timespec moment = {.tv_nsec = 500000};
+	int rc;
+
+	while ((rc = wire_send_now(a, data, len, fd)) == -EAGAIN)
+		sys_raw(SYS_nanosleep, &moment, NULL);
+	return rc;
+}
+
+int identity_send(int a, char byte, int fd)
+{
+	return send_with_room(a, &byte, 1, fd);
+}
+
+/*
  * Linux calls a socket writable while what it has in flight takes up a quarter of its buffer at most; sends go on until the buffer is full. So one
  * filler in the smallest buffer there is makes the difference, and leaves room for who has something to say.
  */
@@ -205,12 +224,10 @@ int identity_fill(int a)
 {
 	const char filler[FILLER_LEN] = {FILLER};
 	const int smallest = 0;
-	long sent;
 
 	if (setsockopt(a, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof(smallest)))
 		return -errno;
-	sent = send_now(a, filler, sizeof(filler));
-	return sent < 0 ? (int)sent : 0;
+	return send_with_room(a, filler, sizeof(filler), -1);
 }
 
 bool identity_filled(int a)

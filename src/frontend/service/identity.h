@@ -53,6 +53,8 @@ int identity_claim(int a, int *ret_b);
  * somebody has sent something else. -errno of the send.
  */
 int identity_fill(int a);
+/* Sends a byte and a descriptor over A, when there is room. -EPIPE: nobody has B any more; or another -errno of the send. */
+int identity_send(int a, char byte, int fd);
 /* Is A one of these? */
 bool identity_filled(int a);
 /*

@@ -126,7 +126,6 @@ static struct remote_link *idle_pop(struct remote_host *host)
 /* Sends the service an end of a new connection: ours, in its place, or -errno. */
 static int connect_by(struct remotes *remotes, int fd)
 {
-	static const char attach = 'A';
 	bool filled = identity_filled(fd);
 	int ends[2], rc;
 
@@ -134,7 +133,7 @@ static int connect_by(struct remotes *remotes, int fd)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
-	rc = wire_send_bytes(fd, &attach, 1, ends[1]);
+	rc = identity_send(fd, 'A', ends[1]);
 	if (!rc && filled)
 		rc = identity_fill(fd);
 	sys_raw(SYS_close, ends[1]);

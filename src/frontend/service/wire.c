@@ -22,7 +22,7 @@ union fd_control {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-int wire_send_bytes(int sock, const void *data, size_t len, int fd)
+static int send_bytes(int sock, const void *data, size_t len, int fd, int flags)
 {
 	struct iovec iov = {(void *)data, len};
 	union fd_control control = {};
@@ -42,9 +42,19 @@ int wire_send_bytes(int sock, const void *data, size_t len, int fd)
 		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
 	}
 	do {
-		sent = sys_raw(SYS_sendmsg, sock, &msg, MSG_NOSIGNAL);
+		sent = sys_raw(SYS_sendmsg, sock, &msg, flags | MSG_NOSIGNAL);
 	} while (sent == -EINTR);
 	return sent < 0 ? result(sent) : 0;
+}
+
+int wire_send_bytes(int sock, const void *data, size_t len, int fd)
+{
+	return send_bytes(sock, data, len, fd, 0);
+}
+
+int wire_send_now(int sock, const void *data, size_t len, int fd)
+{
+	return send_bytes(sock, data, len, fd, MSG_DONTWAIT);
 }
 
 /* The descriptor in a message's control data, or -1. */

@@ -83,6 +83,8 @@ int wire_recv(int sock, struct wire_msg *ret_msg, int *ret_fd);
 
 /* The same for bytes; receiving returns their number. `flags` are recvmsg()'s. */
 int wire_send_bytes(int sock, const void *data, size_t len, int fd);
+/* The same, at once: -EAGAIN if there is no room. */
+int wire_send_now(int sock, const void *data, size_t len, int fd);
 int wire_recv_bytes(int sock, void *data, size_t len, int flags, int *ret_fd);
 
 #endif

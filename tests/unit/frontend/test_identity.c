@@ -8,9 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static int events(int fd)
 {
@@ -271,6 +276,71 @@ static void test_every_failure_is_clean(void **state)
 	close(fd);
 }
 
+static void *send_one(void *a)
+{
+	assert_int_equal(identity_send(*(int *)a, 'A', 0), 0);
+	assert_int_equal(identity_fill(*(int *)a), 0);
+	return NULL;
+}
+
+static bool is_waiting(pid_t tid)
+{
+	char path[64], text[256] = "";
+	const char *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	state = strrchr(text, ')');
+	return state && state[2] == 'S';
+}
+
+static atomic_int sender;
+
+static void *send_two(void *a)
+{
+	atomic_store(&sender, gettid());
+	send_one(a);
+	return send_one(a);
+}
+
+/* More than there is room for, by one that waits for room: the kernel doesn't say when there is. */
+static void test_full(void **state)
+{
+	struct identity identity;
+	struct identity_pair pair;
+	pthread_t thread;
+	char data[16];
+	unsigned int got = 0;
+	int fd, rc;
+
+	assert_int_equal(identity_new("iommu", O_RDWR, &identity, &pair), 0);
+	assert_int_equal(identity_fill(pair.a), 0);
+	/* Until there is room for nothing. */
+	while (send(pair.a, "x", 1, MSG_DONTWAIT) == 1)
+		got--;
+	assert_int_equal(pthread_create(&thread, NULL, send_two, &pair.a), 0);
+	while (!atomic_load(&sender) || !is_waiting(atomic_load(&sender)))
+		sched_yield();
+	alarm(30);
+	while (got != 2) {
+		fd = -1;
+		rc = identity_receive(pair.b, data, sizeof(data), &fd);
+		assert_true(rc == 1 || rc == -EAGAIN);
+		got += rc == 1;
+		if (fd >= 0)
+			close(fd);
+	}
+	pthread_join(thread, NULL);
+	alarm(0);
+	assert_int_equal(identity_receive(pair.b, data, sizeof(data), &fd), -EAGAIN);
+	assert_true(identity_filled(pair.a));
+	close(pair.a);
+	close(pair.b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_unclaimed_leaves_nothing),
 		cmocka_unit_test(test_marker),
 		cmocka_unit_test(test_filler),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_every_failure_is_clean),
 	};
 
