@@ -326,11 +326,12 @@ static int add_machine_options(struct config *config, const struct words *words,
 static int add_identity(struct config *config, const struct words *words, size_t first,
 			struct config_error *ret_error)
 {
-	struct config_device *last = config->devices + config->device_count - 1, *device = last;
+	struct config_device *last, *device;
 	int r;
 
 	if (!config->device_count)
 		return config_complain(ret_error, "there is no device before the identity");
+	device = last = config->devices + config->device_count - 1;
 	r = identity_read(words, first, &last->identity, ret_error);
 	while (!r && device-- > config->devices && device->line == last->line)
 		device->identity = last->identity;

@@ -239,12 +239,12 @@ static void test_change_across_two_files(void **state)
 static void test_string_of_a_segment(void **state)
 {
 	static __thread uint64_t from[2] = {0x1111222233334444, 0x5555666677778888};
-	const char *base, *source = (const char *)from;
+	uintptr_t base, source = (uintptr_t)from;
 	char *to = recorder.map + 128;
 	size_t count = 2;
 
 	__asm__("movq %%fs:0, %0" : "=r"(base));
-	source -= (uintptr_t)base;
+	source -= base;
 	/* rep movsq %fs:(%rsi), %es:(%rdi): clang 14 puts the REX before the segment, where it counts for nothing. */
 	__asm__ volatile(".byte 0xf3, 0x64, 0x48, 0xa5"
 			 : "+S"(source), "+D"(to), "+c"(count)
