@@ -14,6 +14,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "../examples/nvme.h"
 #include "bench.h"
 #include "core/client.h"
 #include "core/file.h"
@@ -178,21 +179,6 @@ static void rig_done(struct rig *rig)
 
 /* ---- NVMe ---- */
 
-enum { CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
-
-struct command {
-	uint8_t opcode, flags;
-	uint16_t id;
-	uint32_t nsid, unused[4];
-	uint64_t prp[2];
-	uint32_t dword[6];
-};
-
-struct completion {
-	uint32_t result, unused;
-	uint16_t sq_head, sq, id, status;
-};
-
 /* The admin queues are pages 0 and 1, the I/O queues 2 and 3. */
 static void nvme_admin(struct rig *rig, unsigned int i, struct command command)
 {
@@ -209,20 +195,17 @@ static void nvme_admin(struct rig *rig, unsigned int i, struct command command)
 static void nvme_start(struct rig *rig)
 {
 	rig_init(rig, "nvme,size=64M");
-	store(rig, AQA, 15 << 16 | 15, 4);
+	store(rig, AQA, admin_sizes(16), 4);
 	store(rig, ASQ, IOVA, 8);
 	store(rig, ACQ, IOVA + PAGE, 8);
-	store(rig, CC, 0x460001, 4);
-	if (!(load(rig, CSTS, 4) & 1))
+	store(rig, CC, CC_ENABLE, 4);
+	if (!(load(rig, CSTS, 4) & CSTS_READY))
 		bench_fail("NVMe is not ready");
 	nvme_admin(rig, 0,
-		   (struct command){.opcode = 5,
+		   (struct command){.opcode = CREATE_CQ, /* with an interrupt */
 				    .prp = {IOVA + 3 * PAGE},
 				    .dword = {(ENTRIES - 1) << 16 | 1, 1 << 16 | 3}});
-	nvme_admin(rig, 1,
-		   (struct command){.opcode = 1,
-				    .prp = {IOVA + 2 * PAGE},
-				    .dword = {(ENTRIES - 1) << 16 | 1, 1 << 16 | 1}});
+	nvme_admin(rig, 1, create_sq(1, ENTRIES, IOVA + 2 * PAGE));
 	listen_to(rig, 1);
 	rig->phase = 1;
 }
@@ -232,7 +215,7 @@ static void nvme_submit(struct rig *rig, unsigned int id)
 	unsigned int page = bench_random() % (64 << 8);
 
 	((struct command *)(rig->memory + 2 * PAGE))[rig->tail] =
-		(struct command){.opcode = 2,
+		(struct command){.opcode = READ,
 				 .id = id,
 				 .nsid = 1,
 				 .prp = {IOVA + RING + id * PAGE},

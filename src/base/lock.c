@@ -148,3 +148,14 @@ void lock_wait(struct lock *lock, pthread_cond_t *cond)
 	rank_wait(lock);
 	pthread_cond_wait(cond, &lock->mutex);
 }
+
+void lock_init_robust(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+}

@@ -32,6 +32,8 @@ struct lock {
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_done(struct lock *lock);
+/* A mutex without a rank, for threads of several processes that share its memory: who takes it hears that its holder has died. */
+void lock_init_robust(pthread_mutex_t *mutex);
 /* In a child after fork: whoever held it isn't there. */
 void lock_renew(struct lock *lock);
 void lock_take(struct lock *lock);

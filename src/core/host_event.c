@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/event.h"
 #include "base/inject.h"
+#include "base/lock.h"
 #include "base/sys.h"
 #include "core/host.h"
 
@@ -80,13 +81,7 @@ static void watch_run(void *arg)
 
 static void watch_init(struct host_event *event)
 {
-	pthread_mutexattr_t attr;
-
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_mutex_init(&event->watching, &attr);
-	pthread_mutexattr_destroy(&attr);
+	lock_init_robust(&event->watching);
 	sem_init(&event->begun, 1, 0);
 }
 

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/guard.h"
 #include "base/inject.h"
+#include "base/lock.h"
 #include "base/mm.h"
 #include "base/tls.h"
 #include "core/client.h"
@@ -33,17 +34,6 @@
 
 /* The service that this thread belongs to. */
 static TLS struct service *inside;
-
-static void starter_init(struct service *service)
-{
-	pthread_mutexattr_t attr;
-
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_mutex_init(&service->starter, &attr);
-	pthread_mutexattr_destroy(&attr);
-}
 
 /*
  * The thread that started the service has not ended, and executed nothing: so neither has the program. Who takes the mutex to find that out
@@ -76,7 +66,7 @@ int service_new(const struct service_hooks *hooks, void *owner, struct service *
 	lock_init(&service->lock, RANK_ENDPOINT);
 	lock_init(&service->link_lock, RANK_ENDPOINT);
 	pthread_cond_init(&service->released, NULL);
-	starter_init(service);
+	lock_init_robust(&service->starter);
 	LIST_INIT(&service->unused);
 	LIST_INIT(&service->stale);
 	LIST_INIT(&service->peers);

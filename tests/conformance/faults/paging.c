@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../../../examples/nvme.h"
 #include "storm.h"
 
 #define NVME	0x123411eau
@@ -19,23 +20,8 @@
 #define ROUNDS	100u
 #define SWAP	64u /* the page of the disk from which pages come in */
 
-enum { CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000 };
-enum { CREATE_SQ = 1, CREATE_CQ = 5, WRITE = 1, READ = 2 };
 /* Pages of the window. */
 enum { ADMIN_QUEUE = 0, IO_QUEUE = 2, BUFFER = 4, ABSENT = 8 };
-
-struct command {
-	uint8_t opcode, flags;
-	uint16_t id;
-	uint32_t nsid, unused[4];
-	uint64_t prp[2];
-	uint32_t dword[6];
-};
-
-struct completion {
-	uint32_t result, unused;
-	uint16_t sq_head, sq, id, status; /* bit 0: the phase */
-};
 
 struct queue {
 	unsigned int page, id, tail, head, phase;
@@ -97,19 +83,15 @@ static void start(void)
 {
 	unsigned int tries = 0;
 
-	put32(bar + AQA, (ENTRIES - 1) << 16 | (ENTRIES - 1));
+	put32(bar + AQA, admin_sizes(ENTRIES));
 	put64(bar + ASQ, va_of(0, ADMIN_QUEUE));
 	put64(bar + ACQ, va_of(0, ADMIN_QUEUE + 1));
-	put32(bar + CC, 0x460001); /* entries of 64 and 16 bytes; enable */
-	while (!(get32(bar + CSTS) & 1))
+	put32(bar + CC, CC_ENABLE);
+	while (!(get32(bar + CSTS) & CSTS_READY))
 		pause_for(&tries);
-	submit(&admin, (struct command){.opcode = CREATE_CQ,
-					.prp = {va_of(0, IO_QUEUE + 1)},
-					.dword = {(ENTRIES - 1) << 16 | 1, 1}});
+	submit(&admin, create_cq(1, ENTRIES, va_of(0, IO_QUEUE + 1)));
 	complete(&admin, 0);
-	submit(&admin, (struct command){.opcode = CREATE_SQ,
-					.prp = {va_of(0, IO_QUEUE)},
-					.dword = {(ENTRIES - 1) << 16 | 1, 1 << 16 | 1}});
+	submit(&admin, create_sq(1, ENTRIES, va_of(0, IO_QUEUE)));
 	complete(&admin, 0);
 }
 
